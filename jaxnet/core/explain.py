@@ -1,0 +1,116 @@
+"""Errors that teach: which layers and paths an error arose in, and all leaves that do not fit.
+
+Nothing here runs until something has gone wrong.
+"""
+
+import dataclasses
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxnet.core import tree
+from jaxnet.core.blueprint import Blueprint, Call, Record, trace
+from jaxnet.core.errors import brief, describe, is_array, misfits
+
+# Which layer calls are under way, so that an error is explained once, by the outermost.
+_calls = threading.local()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Frame:
+    layer: Any
+    params: Any
+    inputs: tuple[Any, ...]
+
+
+def explained(call: Callable[..., Any]) -> Callable[..., Any]:
+    """``call``, whose errors name the layers and paths on the way; costs nothing otherwise."""
+
+    @functools.wraps(call)
+    def wrapped(self: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(params, dict | Blueprint):
+            swapped = "; were the arguments swapped?" if is_array(params) else ""
+            raise ValueError(
+                f"{brief(self)} is called as layer(params, x): its first argument is the dict of "
+                f"parameters, but {describe(params)} was given{swapped}"
+            )
+        outermost = not getattr(_calls, "active", False)
+        _calls.active = True
+        try:
+            if isinstance(params, Blueprint):
+                return _recorded(call, self, params, *args, **kwargs)
+            return call(self, params, *args, **kwargs)
+        except Exception as error:
+            frames = error.__dict__.setdefault("jaxnet_frames", [])
+            frames.append(_Frame(self, params, args))
+            if outermost:
+                del error.__dict__["jaxnet_frames"]
+                error.add_note(_whereabouts(frames[::-1]))
+                if isinstance(params, dict):
+                    _raise_misfits(error, self, params, args, kwargs)
+            raise
+        finally:
+            _calls.active = not outermost
+
+    return wrapped
+
+
+def _recorded(call: Callable[..., Any], layer: Any, params: Blueprint, *args: Any, **kwargs: Any) -> Any:
+    # Shapes only: a record that kept tracers would leak them.
+    def shapes(x: Any) -> Any:
+        return jax.tree.map(jax.typeof, [leaf for leaf in jax.tree.leaves(x) if is_array(leaf)])
+
+    calls = params.record.calls
+    place = len(calls)  # before those of its parts
+    output = call(layer, params, *args, **kwargs)
+    calls.insert(place, Call(params.path, layer, shapes(args), shapes(output)))
+    return output
+
+
+def _whereabouts(frames: list[_Frame]) -> str:
+    """The layers on the way to an error, outermost first, one line each."""
+    lines, path, outer = ["The error arose in:"], "", None
+    for frame in frames:
+        if isinstance(frame.params, Blueprint):
+            path = frame.params.path
+        elif outer is not None:
+            path = "/".join(filter(None, (path, _find(frame.params, outer))))
+        inputs = ", ".join(describe(x) for x in frame.inputs)
+        lines.append(f"  {path or '(top)'}: {brief(frame.layer)} on {inputs}")
+        outer = frame.params
+    return "\n".join(lines)
+
+
+def _find(part: dict[str, Any], whole: dict[str, Any]) -> str:
+    """The path of a subtree; empty where a transform, such as a scan, has rebuilt the dicts."""
+    stack: list[tuple[str, Any]] = [("", whole)]
+    while stack:
+        path, node = stack.pop()
+        if node is part:
+            return path
+        if isinstance(node, dict):
+            stack += [(f"{path}/{name}" if path else name, x) for name, x in node.items()]
+    return ""
+
+
+def _raise_misfits(error: Exception, layer: Any, params: Any, args: Any, kwargs: Any) -> None:
+    """If the parameters do not fit the call, say so, for all leaves at once."""
+    record, complete = Record(), True
+    try:
+        trace(layer, *args, record=record, **kwargs)
+    except Exception:
+        # The call fails on any parameters; compare what it asked for until then.
+        complete = False
+    given = tree.flatten(params)
+    if not misfits(given, record.specs, complete=False):
+        return
+    inputs = ", ".join(describe(x) for x in args)
+    raise ValueError(
+        f"these parameters do not fit {brief(layer)} on {inputs}:\n"
+        + misfits(given, record.specs, complete=complete)
+        + "\nIf the input is right, make parameters for it: layer.init(key, x). If the parameters "
+        "are right, give the layer and the input that they were made for."
+    ) from error

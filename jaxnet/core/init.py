@@ -1,0 +1,104 @@
+"""Drawing parameters: one compiled program, in which alike leaves are drawn together."""
+
+import functools
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnet.core import tree
+from jaxnet.core.blueprint import Initializer, Record, trace
+from jaxnet.core.errors import check_key, describe
+
+# What one draw shares: leaves that agree in all of it are drawn by one vmapped initializer.
+type Alike = tuple[Initializer, tuple[int, ...], tuple[int, ...], Any, Any]
+
+_DRAWN_TOGETHER = 1 << 20  # entries: small leaves share one draw, large ones come one by one
+
+
+def init(
+    layer: Callable[..., Any],
+    key: jax.Array,
+    /,
+    *inputs: Any,
+    out_shardings: Any = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Parameters for ``layer(params, *inputs, **options)``, as a nested dict of arrays.
+
+    ``inputs`` are example arrays or ShapeDtypeStructs; their values do not matter. A leaf's key is
+    folded from its path, so another layer more or less changes no other leaf.
+    ``out_shardings`` is one sharding for all leaves or a tree of them: leaves are then made in
+    place, shard by shard, and never exist whole on one device.
+
+    >>> from jaxnet import nn
+    >>> params = init(nn.Linear(2), jax.random.key(0), jnp.zeros((1, 3)))
+    >>> jax.tree.map(jnp.shape, params)
+    {'bias': (2,), 'kernel': (3, 2)}
+    """
+    check_key(key)
+    record = Record()
+    trace(layer, *inputs, record=record, **options)
+    plan = tuple((path, leaf, leaf.init) for path, leaf in record.leaves.items())
+    return tree.unflatten(_drawer(plan, _by_path(plan, out_shardings))(key))
+
+
+def _by_path(plan: tuple[Any, ...], shardings: Any) -> tuple[Any, ...]:
+    if shardings is None or isinstance(shardings, jax.sharding.Sharding):
+        return (shardings,) * len(plan)
+    flat = tree.flatten(shardings)
+    if missing := [path for path, *_ in plan if path not in flat]:
+        raise ValueError(f"out_shardings has no entry for {missing}; give one for every leaf")
+    return tuple(flat[path] for path, *_ in plan)
+
+
+@functools.lru_cache(maxsize=256)
+def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
+    """The compiled program for a plan, kept so that a second ``init`` does not compile again."""
+    groups: dict[Alike, list[str]] = {}
+    for (path, leaf, initializer), sharding in zip(plan, shardings, strict=True):
+        alike = (initializer, leaf.shape, leaf.stack, leaf.dtype, sharding)
+        groups.setdefault(alike, []).append(path)
+
+    def draw(key: jax.Array) -> dict[str, Any]:
+        return {
+            path: leaf
+            for alike, paths in groups.items()
+            for path, leaf in zip(paths, _draw_alike(key, alike, paths), strict=True)
+        }
+
+    placed = dict(zip((path for path, *_ in plan), shardings, strict=True))
+    return jax.jit(draw, out_shardings=placed)
+
+
+def _draw_alike(key: jax.Array, alike: Alike, paths: list[str]) -> jax.Array:
+    initializer, shape, stack, dtype, sharding = alike
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.stack([_number(p) for p in paths]))
+    for n in stack:
+        keys = jax.vmap(lambda key, n=n: _fold_each(key, n))(keys).reshape(-1)
+    # Large leaves one after the other: random bits take several times the room of a leaf.
+    together = max(1, _DRAWN_TOGETHER // max(1, math.prod(shape)))
+    leaves = jax.lax.map(lambda key: initializer(key, shape, dtype), keys, batch_size=together)
+    if leaves.shape != (len(keys), *shape) or leaves.dtype != dtype:
+        raise ValueError(
+            f"the initializer of {paths[0]} made {describe(leaves[0])}, but "
+            f"{describe(jax.ShapeDtypeStruct(shape, dtype))} was asked of it"
+        )
+    leaves = leaves.reshape(len(paths), *stack, *shape)
+    if isinstance(sharding, jax.sharding.NamedSharding):
+        # Without it the group, which has no sharding of its own, may be drawn whole and then cut.
+        spec = jax.sharding.PartitionSpec(None, *sharding.spec)
+        sharding = jax.sharding.NamedSharding(sharding.mesh, spec)
+        leaves = jax.lax.with_sharding_constraint(leaves, sharding)
+    return leaves
+
+
+def _fold_each(key: jax.Array, n: int) -> jax.Array:
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+
+
+def _number(path: str) -> jax.Array:
+    return jnp.uint32(int.from_bytes(hashlib.sha256(path.encode()).digest()[:4]))
