@@ -1,0 +1,158 @@
+"""Layers made of layers: one after the other, around, and many times."""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from typing import Any
+
+import jax
+
+from jaxnet.core.blueprint import check_child_names, child, split, stacked
+from jaxnet.core.errors import check_size, describe
+from jaxnet.core.layer import Layer
+from jaxnet.nn.activation import gelu
+from jaxnet.nn.dropout import check_rate, dropout
+from jaxnet.nn.linear import Linear
+
+
+def apply(layer: Any, params: Any, x: Any, key: jax.Array | None) -> Any:
+    """Call a layer, or a plain function of ``x`` where that stands in its place."""
+    return layer(params, x, key=key) if isinstance(layer, Layer) else layer(x)
+
+
+class Sequential(Layer):
+    """One layer after the other; plain functions of ``x`` stand among them as they are.
+
+    The layer at position ``i`` has its leaves under ``str(i)``, and a key of its own.
+
+    >>> layer = Sequential(Linear(4), jax.nn.sigmoid, Linear(1))
+    >>> params = layer.init(jax.random.key(0), jax.numpy.zeros((1, 3)))
+    >>> list(params), layer(params, jax.numpy.ones((5, 3))).shape
+    (['0', '2'], (5, 1))
+    """
+
+    layers: tuple[Callable[..., Any], ...]
+
+    def __init__(self, *layers: Callable[..., Any]) -> None:
+        for part in layers:
+            if not callable(part) or isinstance(part, type):
+                made = f"; write {part.__name__}(…)" if isinstance(part, type) else ""
+                raise ValueError(
+                    f"Sequential takes layers and functions one by one, but was given {part!r}{made}"
+                )
+        object.__setattr__(self, "layers", layers)
+        self.__post_init__()
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(getattr(x, '__name__', repr(x)) for x in self.layers)})"
+
+    def __call__(self, params: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        names = [str(i) for i in range(len(self.layers))]
+        check_child_names(params, names, "Sequential")
+        for name, layer, key in zip(names, self.layers, split(key, len(names)), strict=True):
+            x = apply(layer, child(params, name), x, key)
+        return x
+
+
+class Residual(Layer):
+    """``x + layer(x)``, with the layer's own leaves: ``[...] -> [...]``.
+
+    Raises ValueError if the layer changes the shape.
+
+    >>> Residual(jax.nn.relu)({}, jax.numpy.array([-1.0, 2.0]))
+    Array([-1.,  4.], dtype=float32)
+    """
+
+    layer: Callable[..., Any]
+
+    def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        return x + _same(apply(self.layer, params, x, key), x, self)
+
+
+class Repeat(Layer):
+    """The same layer ``n`` times in a row, on leaves with a leading axis of ``n``, as one scan.
+
+    Compile time does not grow with ``n``. ``remat=True`` recomputes activations in the backward
+    pass, or gives ``jax.checkpoint`` a policy; ``unroll`` puts that many repetitions in one
+    iteration; ``scan=False`` is a plain loop over the same leaves: longer to compile, faster
+    where XLA does poorly in loops, and each repetition can be seen by itself.
+    Raises ValueError if the layer changes shape or dtype, or a leaf has another leading axis.
+
+    >>> layer = Repeat(Residual(Linear(3)), 12)
+    >>> params = layer.init(jax.random.key(0), jax.numpy.zeros((1, 3)))
+    >>> params["kernel"].shape, layer(params, jax.numpy.ones((5, 3))).shape
+    ((12, 3, 3), (5, 3))
+    """
+
+    layer: Layer
+    n: int
+    _: KW_ONLY
+    remat: bool | Callable[..., Any] = False
+    unroll: int = 1
+    scan: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_size(self.n, "n of Repeat")
+        check_size(self.unroll, "unroll of Repeat")
+
+    def __call__(self, params: Any, x: Any, *, key: jax.Array | None = None) -> Any:
+        params = stacked(params, self.n)
+        keys = None if key is None else split(key, self.n)
+
+        def once(x: Any, params_and_key: tuple[Any, jax.Array | None]) -> tuple[Any, None]:
+            params, key = params_and_key
+            return _same(self.layer(params, x, key=key), x, self), None
+
+        if self.remat:
+            policy = None if self.remat is True else self.remat
+            # In a scan nothing can be moved across iterations, so no barrier is needed.
+            once = jax.checkpoint(once, policy=policy, prevent_cse=not self.scan)
+        if self.scan:
+            return jax.lax.scan(once, x, (params, keys), length=self.n, unroll=self.unroll)[0]
+        for i in range(self.n):
+            x, _ = once(x, jax.tree.map(lambda leaf: leaf[i], (params, keys)))
+        return x
+
+
+class MLP(Layer):
+    """Linear layers with an activation between: ``[..., I] -> [..., features]``.
+
+    ``hidden`` is the width between, or a tuple of them; ``features`` is by default the input's,
+    as in a transformer. Dropout follows each activation. Leaves under ``"0"``, ``"1"``, …
+
+    >>> layer = MLP(64)
+    >>> params = layer.init(jax.random.key(0), jax.numpy.zeros((1, 16)))
+    >>> jax.tree.map(jax.numpy.shape, params["1"])
+    {'bias': (16,), 'kernel': (64, 16)}
+    """
+
+    hidden: int | tuple[int, ...]
+    features: int | None = None
+    _: KW_ONLY
+    activation: Callable[[jax.Array], jax.Array] = gelu
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_rate(self.dropout)
+
+    def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        hidden = (self.hidden,) if isinstance(self.hidden, int) else self.hidden
+        features = x.shape[-1] if self.features is None else self.features
+        check_child_names(params, [str(i) for i in range(len(hidden) + 1)], "MLP")
+        keys = split(key if self.dropout else None, len(hidden))
+        for i, (size, key) in enumerate(zip(hidden, keys, strict=True)):
+            x = self.activation(Linear(size)(params[str(i)], x))
+            x = dropout(x, self.dropout, key)
+        return Linear(features)(params[str(len(hidden))], x)
+
+
+def _same(y: Any, x: Any, layer: Layer) -> Any:
+    """``y``, if it has the structure, shapes and dtypes of ``x``."""
+    kinds = [jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), tree) for tree in (x, y)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"{layer!r} needs a layer that keeps shape and dtype, but it made "
+            f"{describe(y)} of {describe(x)}"
+        )
+    return y
