@@ -1,0 +1,3 @@
+"""Looking at a model."""
+
+from jaxnet.analysis.summary import summary as summary

@@ -1,0 +1,3 @@
+"""Weights in and out."""
+
+from jaxnet.interop import safetensors as safetensors
