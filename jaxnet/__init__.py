@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from jaxnet import analysis as analysis
 from jaxnet import interop as interop
 from jaxnet import losses as losses
+from jaxnet import metrics as metrics
 from jaxnet import nn as nn
+from jaxnet import optim as optim
 from jaxnet import train as train
 from jaxnet.core import tree as tree
 from jaxnet.core.blueprint import Blueprint as Blueprint

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def describe(x: Any) -> str:
@@ -94,8 +95,8 @@ def check_size(value: Any, what: str, *, least: int = 1) -> None:
 def concrete(x: Any) -> bool:
     """Whether the values of ``x`` can be looked at: false while JAX is tracing."""
     try:
-        bool(jnp.size(x) == 0 or x.ravel()[0] == 0)
-    except jax.errors.ConcretizationTypeError:
+        np.asarray(x)
+    except jax.errors.TracerArrayConversionError:
         return False
     return True
 

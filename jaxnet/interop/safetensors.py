@@ -1,7 +1,6 @@
 """Weights in safetensors files: tensors named by path, readable by any framework."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +31,15 @@ def save(path: str | os.PathLike[str], params: dict[str, Any]) -> None:
             raise ValueError(f"{name} is {describe(leaf)}; a weights file holds arrays of numbers")
         arrays[name] = np.ascontiguousarray(leaf)
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(encode(arrays))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 

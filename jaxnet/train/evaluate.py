@@ -96,8 +96,8 @@ def gathered(data: Any, indices: Any) -> Any:
 
 
 def averaged(totals: Sequence[tuple[int, Any]], size: int) -> dict[str, float]:
-    """Means over examples, from sums over batches and the size of those batches."""
-    names = totals[0][1]
+    """Means over examples, from sums over batches and the size of those batches; the loss first."""
+    names = sorted(totals[0][1], key=lambda name: name != "loss")
     return {
         name: float(sum(weight * np.float64(sums[name]) for weight, sums in totals) / size)
         for name in names

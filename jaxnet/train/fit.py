@@ -14,7 +14,7 @@ from jaxnet.train.evaluate import averaged, batches, check_data, evaluate, gathe
 from jaxnet.train.interrupt import Interrupt
 from jaxnet.train.progress import Progress
 from jaxnet.train.state import TrainState
-from jaxnet.train.step import LossFn, plain_step
+from jaxnet.train.step import LossFn, Metrics, plain_step
 
 if TYPE_CHECKING:
     import optax
@@ -65,7 +65,8 @@ def fit(
         kept, held_out = _divide(state, size, validation_split)
         validation_data = jax.tree.map(lambda x: x[held_out], data)
     data = jax.tree.map(jnp.asarray, data)
-    run, finish = _programs(loss_fn, tx, accumulate)
+    run, finish, zeros = _programs(loss_fn, tx, accumulate)
+    none = zeros(state, gathered(data, kept[:batch_size]))
     first = int(state.step) // -(-len(kept) // batch_size)
     history: dict[str, list[float]] = {}
     chunk = 1
@@ -73,59 +74,64 @@ def fit(
         for epoch in range(epochs):
             order = _rng(state, first + epoch).permutation(kept) if shuffle else kept
             full, rest = batches(order, batch_size)
-            totals: list[tuple[int, Any]] = []
-            start = 0
+            sums, last, start = none, none, 0
             while start < len(full) and not interrupt.asked:
                 stop = min(start + chunk, len(full))
                 began = time.perf_counter()
-                state, sums = run(state, data, full, start, stop)
-                totals.append((batch_size, jax.device_get(sums)))
+                state, sums = jax.block_until_ready(run(state, sums, data, full, start, stop))
                 if time.perf_counter() - began < _SECONDS_A_DISPATCH / 2:
                     chunk *= 2
                 start = stop
-                display.advance(epoch, start * batch_size, averaged(totals, start * batch_size))
+                seen = start * batch_size
+                display.advance(epoch, seen, averaged([(batch_size, sums)], seen))
+            seen = start * batch_size
             if rest is not None and not interrupt.asked:
-                state, metrics = finish(state, gathered(data, rest))
-                totals.append((len(rest), jax.device_get(metrics)))
+                state, last = finish(state, gathered(data, rest))
+                seen += len(rest)
+            if seen:
+                means = averaged([(batch_size, sums), (len(order) - len(full) * batch_size, last)], seen)
+                _check_finite(means, epoch, data)
+                if validation_data is not None and not interrupt.asked:
+                    held = evaluate(loss_fn, state.params, validation_data, batch_size=batch_size)
+                    means |= {f"val_{name}": value for name, value in held.items()}
+                for name, value in means.items():
+                    history.setdefault(name, []).append(value)
+                display.end_epoch(epoch, means)
             if interrupt.asked:
                 display.note(f"stopped by Ctrl-C in epoch {epoch + 1}; returning what was learnt")
                 break
-            means = averaged(totals, len(kept))
-            _check_finite(means, epoch, data)
-            if validation_data is not None:
-                held = evaluate(loss_fn, state.params, validation_data, batch_size=batch_size)
-                means |= {f"val_{name}": value for name, value in held.items()}
-            for name, value in means.items():
-                history.setdefault(name, []).append(value)
-            display.end_epoch(epoch, means)
     return state, history
 
 
 @functools.lru_cache(maxsize=16)
 def _programs(
     loss_fn: LossFn, tx: "optax.GradientTransformation", accumulate: int
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Some steps in a row on gathered batches, and one step; kept, so that refitting is instant."""
+) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Metrics]]:
+    """Some steps in a row, one step, and metrics at zero; kept, so that refitting is instant."""
     step = plain_step(loss_fn, tx, accumulate=accumulate)
 
-    def run(state: TrainState, data: Any, order: jax.Array, start: int, stop: int) -> Any:
-        def once(i: jax.Array, carry: tuple[TrainState, Any]) -> tuple[TrainState, Any]:
+    def run(
+        state: TrainState, sums: Metrics, data: Any, order: jax.Array, start: int, stop: int
+    ) -> tuple[TrainState, Metrics]:
+        def once(i: jax.Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
             state, sums = carry
             state, metrics = step(state, gathered(data, order[i]))
             return state, jax.tree.map(jnp.add, sums, metrics)
 
-        _, metrics = jax.eval_shape(step, state, gathered(data, order[0]))
+        # A loop with bounds given at run time: one program for chunks of any length.
+        return jax.lax.fori_loop(start, stop, once, (state, sums))
+
+    def zeros(state: TrainState, batch: Any) -> Metrics:
+        _, metrics = jax.eval_shape(step, state, batch)
         for name, value in metrics.items():
             if value.shape:
                 raise ValueError(
                     f"fit averages scalar metrics, but {name!r} is {describe(value)}; "
                     "take its mean in loss_fn"
                 )
-        sums = jax.tree.map(lambda x: jnp.zeros((), x.dtype), metrics)
-        # A loop with bounds given at run time: one program for chunks of any length.
-        return jax.lax.fori_loop(start, stop, once, (state, sums))
+        return {name: np.zeros((), value.dtype) for name, value in metrics.items()}
 
-    return jax.jit(run, donate_argnums=0), jax.jit(step, donate_argnums=0)
+    return jax.jit(run, donate_argnums=0), jax.jit(step, donate_argnums=0), zeros
 
 
 def _rng(state: TrainState, *stream: int) -> np.random.Generator:

@@ -1,0 +1,77 @@
+"""Makes the golden files that PyTorch has part in. Run by hand, in the repository's root, with
+
+    python tests/golden/make_torch.py
+
+in an environment with torch and safetensors; last run with torch 2.13.0, numpy 2.5.5 and
+safetensors 0.8.0. Then run make_keras.py, which adds to losses and optim. All arrays have
+jaxnet's layout (features last, kernels ``[..., in, out]``) and paths (``jaxnet.tree.unflatten``
+makes nested dicts of them).
+
+regression.safetensors, float32: ``Sequential(Linear(20), sigmoid, Linear(1))``, mean squared
+error, SGD with rate 0.01.
+    x [64, 10], y [64, 1]; indices [200, 32], the rows of each step's batch
+    initial/…, final/…       leaves 0/kernel, 0/bias, 2/kernel, 2/bias before and after
+    losses [200]             of each step's batch, before that step's update
+
+batchnorm.safetensors, float32: three classifiers, softmax cross-entropy, SGD with rate 0.1;
+``dense`` and ``shifted`` (whose inputs have mean 100 and deviation 1) are
+``Sequential(BatchNorm(), Linear(8), BatchNorm(), relu, Linear(3))``, and ``image`` is
+``Sequential(Conv(4, 3), BatchNorm(), relu, Flatten(), Linear(3))``, without padding.
+    <net>/x [48, …], <net>/y [48] of 3 classes; <net>/indices [20, 16]
+    <net>/initial/…, <net>/final/…   all leaves, stats/mean and stats/var among them
+    <net>/stats/<i>/stats/mean, …/var [20, D]   running statistics after each step
+    <net>/losses [20]                before each update, with batch statistics
+    <net>/predictions [48, 3]        logits after training, with running statistics
+
+layers.safetensors, float64: the cases of cases.py; metadata ``cases`` (JSON) has their options.
+    <case>/x, <case>/params/…, <case>/y
+    <case>/cotangent         of y, by which these gradients are pulled back:
+    <case>/grads/x, <case>/grads/<leaf>   (no grads/x for Embed, whose x is integer)
+    <case>/new/stats/…       running statistics after a training call (BatchNorm)
+
+losses.safetensors, float64: metadata ``cases`` (JSON) has each case's function and options.
+    <case>/predictions, <case>/targets
+    <case>/each, <case>/mean   losses before and after averaging
+    <case>/grad                of the mean, with respect to the predictions
+
+optim.safetensors, float64: 20 steps along given gradients; see gradients.py.
+    start [7], grads [20, 7]
+    <optimizer> [20, 7]      parameters after each step of
+        torch_sgd, torch_momentum, torch_nesterov   rate 0.1, momentum 0.9
+        torch_adam, torch_adamw                     rate 0.01
+        keras_adam, keras_adamw                     rate 0.01; right to about 1e-5
+        keras_adam_exact                            the same with betas 1 - 2^-3 and 1 - 2^-10
+"""
+
+from pathlib import Path
+
+import gradients
+import numpy as np
+import torch
+import torch_layers
+import torch_losses
+import torch_training
+from safetensors.numpy import save_file
+
+FOLDER = Path(__file__).parent
+
+
+def save(name: str, arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    path = FOLDER / f"{name}.safetensors"
+    save_file(arrays, path, metadata)
+    path.chmod(0o644)
+    print(f"{path.name}: {len(arrays)} arrays, {path.stat().st_size} bytes")
+
+
+def main() -> None:
+    torch.set_num_threads(1)  # sums in one order on any machine
+    save("regression", torch_training.regression())
+    save("batchnorm", torch_training.batchnorm())
+    save("layers", *torch_layers.arrays())
+    save("losses", *torch_losses.arrays())
+    start, grads = gradients.problem()
+    save("optim", {"start": start, "grads": grads} | torch_training.optimizers(start, grads))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The jaxpr of a train step equals that of the same step written by hand in JAX and optax."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import optax
+
+import jaxnet as jn
+from jaxnet import nn
+from jaxnet.train import TrainState, train_step
+
+key = jax.random.key(0)
+
+
+def lines(step, *args):
+    """A jaxpr as text, without the names of functions and of the layers' own helpers."""
+    text = str(jax.make_jaxpr(step)(*args))
+    text = re.sub(r"(name|jvp|jvp_jaxpr_fun|jvp_jaxpr_thunk|call_jaxpr)=\S+", r"\1=…", text)
+    return [line.strip() for line in text.splitlines()]
+
+
+def assert_equal_programs(loss_fn, params, batch, hand_loss, hand_batch=None, stats=None):
+    """``hand_loss(params, batch, key) -> (loss, new_stats)`` with ``stats(params)`` replaced."""
+    tx = optax.adam(1e-3)
+    state = TrainState.create(params, tx, key)
+
+    def step(carry, batch):
+        count, params, opt_state, key = carry
+        step_key = jax.random.fold_in(key, count)
+        (loss, new), grads = jax.value_and_grad(hand_loss, has_aux=True)(params, batch, step_key)
+        updates, opt_state = tx.update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        return (count + 1, params, opt_state, key), loss
+
+    hand = (state.step, state.params, state.opt_state, state.key)
+    ours = lines(train_step(loss_fn, tx), state, batch)
+    theirs = lines(jax.jit(step, donate_argnums=0), hand, batch)
+    import difflib; print("\n".join(difflib.unified_diff(ours, theirs, lineterm="", n=1)))
+    assert ours == theirs
+
+
+def test_mlp():
+    net = nn.Sequential(nn.Linear(32), nn.relu, nn.Linear(10))
+    x, y = jnp.ones((8, 16)), jnp.zeros((8, 10))
+
+    def loss_fn(params, batch, key):
+        x, y = batch
+        return jnp.square(net(params, x) - y).mean()
+
+    def hand_loss(params, batch, key):
+        x, y = batch
+        h = x @ params["0"]["kernel"]
+        h = jax.nn.relu(h + jnp.broadcast_to(params["0"]["bias"], h.shape))
+        h = h @ params["2"]["kernel"]
+        h = h + jnp.broadcast_to(params["2"]["bias"], h.shape)
+        return jnp.square(h - y).mean(), {}
+
+    assert_equal_programs(loss_fn, net.init(key, x), (x, y), hand_loss)
+
+
+class Attention(nn.Layer):
+    heads: int
+
+    def __call__(self, params, x, *, key=None):
+        q, k, v = (
+            nn.Linear(x.shape[-1])(params[name], x).reshape(*x.shape[:-1], self.heads, -1)
+            for name in ("query", "key", "value")
+        )
+        y = jax.nn.dot_product_attention(q, k, v, is_causal=True)
+        return nn.Linear(x.shape[-1])(params["out"], y.reshape(x.shape))
+
+
+class Block(nn.Layer):
+    heads: int
+
+    def __call__(self, params, x, *, key=None):
+        x = x + Attention(self.heads)(params["attn"], nn.LayerNorm()(params["norm1"], x))
+        return x + nn.MLP(4 * x.shape[-1])(params["mlp"], nn.LayerNorm()(params["norm2"], x))
+
+
+def test_transformer_of_six_blocks():
+    @nn.layer
+    def net(params, ids, *, key=None):
+        x = nn.Embed(50, 16)(params["embed"], ids)
+        x = nn.Repeat(Block(heads=2), 6, remat=True)(params["blocks"], x)
+        return nn.Linear(50)(params["head"], nn.LayerNorm()(params["norm"], x))
+
+    def loss_fn(params, ids, key):
+        return jnp.square(net(params, ids)).mean()
+
+    def linear(params, x):
+        flat = x.reshape(-1, x.shape[-1])
+        y = flat @ params["kernel"]
+        y = y + jnp.broadcast_to(params["bias"], y.shape)
+        return y.reshape(*x.shape[:-1], y.shape[-1])
+
+    def norm(params, x):
+        y = x - x.mean(-1, keepdims=True)
+        y = y * jax.lax.rsqrt(jnp.square(y).mean(-1, keepdims=True) + 1e-5)
+        y = y * jnp.broadcast_to(params["scale"], x.shape)
+        return y + jnp.broadcast_to(params["bias"], x.shape)
+
+    def block(x, params):
+        h, attn = norm(params["norm1"], x), params["attn"]
+        q, k, v = (linear(attn[n], h).reshape(2, 8, 2, 8) for n in ("query", "key", "value"))
+        y = jax.nn.dot_product_attention(q, k, v, is_causal=True)
+        x = x + linear(attn["out"], y.reshape(x.shape))
+        h = norm(params["norm2"], x)
+        h = jax.nn.gelu(linear(params["mlp"]["0"], h), approximate=False)
+        return x + linear(params["mlp"]["1"], h), None
+
+    def hand_loss(params, ids, key):
+        x = params["embed"]["kernel"].at[ids].get(
+            mode="fill", fill_value=jnp.nan, wrap_negative_indices=False
+        )
+        x, _ = jax.lax.scan(jax.checkpoint(block, prevent_cse=False), x, params["blocks"])
+        y = linear(params["head"], norm(params["norm"], x))
+        return jnp.square(y).mean(), {}
+
+    ids = jnp.zeros((2, 8), jnp.int32)
+    assert_equal_programs(loss_fn, net.init(key, ids), ids, hand_loss)
