@@ -28,14 +28,14 @@ def strict() -> Iterator[None]:
         yield
 
 
-quick = settings(deadline=None, max_examples=15)
+quick = settings(deadline=None, max_examples=10)
 CLASSES = 4
 
 
 @st.composite
 def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     """Logits [N, 4] and labels [N], often without some class."""
-    n, seed = draw(st.sampled_from([1, 5, 16])), draw(st.integers(0, 2**32 - 1))
+    n, seed = draw(st.sampled_from([1, 9])), draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
     logits = rng.standard_normal((n, CLASSES)).astype(np.float32)
     return logits, rng.integers(0, draw(st.integers(1, CLASSES)), n).astype(np.int32)
@@ -63,12 +63,12 @@ def test_against_scikit_learn(data: tuple[np.ndarray, np.ndarray]) -> None:
     matrix = metric.compute(metric.update(metric.init(), logits, labels))
     np.testing.assert_array_equal(matrix, sk.confusion_matrix(true, predicted, labels=names))
     scores = precision_recall_f1(matrix)
-    expected = sk.precision_recall_fscore_support(true, predicted, labels=names, zero_division=0)
-    for score, oracle in zip(scores, expected, strict=False):
-        np.testing.assert_allclose(score, oracle, rtol=1e-6)
+    oracle: Any = sk.precision_recall_fscore_support
+    expected = oracle(true, predicted, labels=names, zero_division=0)[:3]
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
-@given(st.lists(st.sampled_from([1, 2, 7]), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
+@given(st.lists(st.sampled_from([1, 7]), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 @quick
 def test_streaming_equals_the_whole(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def test_merging_equals_updating() -> None:
     logits = jax.random.normal(jax.random.key(0), (9, CLASSES))
     labels = jnp.arange(9) % CLASSES
     for metric in (streaming(accuracy), confusion_matrix(CLASSES)):
-        parts = [metric.update(metric.init(), logits[a:b], labels[a:b]) for a, b in ((0, 2), (2, 9))]
+        parts = [metric.update(metric.init(), logits[i], labels[i]) for i in (np.s_[:2], np.s_[2:])]
         merged = metric.compute(metric.merge(metric.merge(metric.init(), parts[0]), parts[1]))
         np.testing.assert_allclose(merged, whole(metric, logits, labels, sizes=[9]), rtol=1e-6)
         jax.tree.map(np.testing.assert_array_equal, metric.merge(parts[0], metric.init()), parts[0])
@@ -96,7 +96,7 @@ def test_metrics_run_in_a_scan_under_jit() -> None:
 
         @jax.jit
         def run(logits: jax.Array, labels: jax.Array, metric: Metric = metric) -> Any:
-            step = lambda state, batch: (metric.update(state, *batch), None)  # noqa: E731
+            step = lambda state, batch: (metric.update(state, *batch), None)
             return metric.compute(jax.lax.scan(step, metric.init(), (logits, labels))[0])
 
         expected = whole(metric, logits.reshape(24, -1), labels.ravel(), sizes=[24])
@@ -106,7 +106,7 @@ def test_metrics_run_in_a_scan_under_jit() -> None:
 def test_streaming_stays_exact_over_many_examples() -> None:
     metric = streaming(jnp.mean)
     batches = jnp.broadcast_to(jnp.array([0.0, 1.0, 1.0, 1.0]), (100_000, 4))
-    step = lambda state, batch: (metric.update(state, batch), None)  # noqa: E731
+    step = lambda state, batch: (metric.update(state, batch), None)
     state, _ = jax.lax.scan(step, {"mean": jnp.array(0.75), "examples": jnp.int32(10**8)}, batches)
     assert state["examples"] == 10**8 + 400_000
     np.testing.assert_allclose(metric.compute(state), 0.75, rtol=1e-6)

@@ -86,9 +86,7 @@ def categorical_cross_entropy(probabilities: jax.Array, labels: jax.Array) -> ja
     name = "categorical_cross_entropy"
     p, labels = check_labelled(probabilities, labels, name)
     p = p.astype(wide(p))
-    check_within(
-        p, f"the prediction of {name}", "give logits to softmax_cross_entropy instead"
-    )
+    check_within(p, f"the prediction of {name}", "give logits to softmax_cross_entropy instead")
     p = p / p.sum(-1, keepdims=True)
     return -likelihood(jnp.log(jnp.clip(p, 1e-7, 1 - 1e-7)), labels).mean()
 

@@ -52,7 +52,7 @@ def sigmoid(z: Array) -> Array:
 
 
 extreme = st.floats(-30, 30, width=32) | st.sampled_from([0.0, 1e4, -1e4])
-share = st.floats(0, 1, width=32) | st.sampled_from([0.0, 1.0, 0.5])
+share = st.floats(0, 1, width=32, allow_subnormal=False) | st.sampled_from([0.0, 1.0, 0.5])
 
 
 @given(arrays(np.float32, 6, elements=share), arrays(np.float32, 6, elements=share))
@@ -65,7 +65,8 @@ def test_binary_cross_entropy(p: Array, y: Array) -> None:
     np.testing.assert_allclose(value, -(y * logs[0] + (1 - y) * logs[1]).mean(), rtol=1e-5)
     terms = np.stack([-y * (1 - wide), (1 - y) * wide]) / np.maximum(wide * (1 - wide), 1e-12) / 6
     error = np.abs(grad - terms.sum(0))
-    assert np.isfinite(grad).all() and (error <= 1e-5 * np.abs(terms).max(0) + 1e-7).all()
+    assert np.isfinite(grad).all()
+    assert (error <= 1e-5 * np.abs(terms).max(0) + 1e-7).all()
 
 
 def test_binary_cross_entropy_has_the_textbook_derivative() -> None:
@@ -99,7 +100,8 @@ def test_sigmoid_cross_entropy(z: Array, y: Array) -> None:
 def test_sigmoid_cross_entropy_keeps_tiny_losses_and_the_curvature_at_zero() -> None:
     sure = losses.sigmoid_cross_entropy(jnp.array([30.0, -30.0]), jnp.array([1, 0]))
     np.testing.assert_allclose(sure, np.exp(-30), rtol=1e-5)
-    hessian = jax.jit(jax.hessian(losses.sigmoid_cross_entropy))(jnp.zeros(2), jnp.array([0.0, 1.0]))
+    hessian = jax.hessian(losses.sigmoid_cross_entropy)
+    hessian = jax.jit(hessian)(jnp.zeros(2), jnp.array([0.0, 1.0]))
     np.testing.assert_allclose(hessian, np.eye(2) / 8)
 
 
@@ -158,19 +160,25 @@ def test_ruled_out_classes_cost_nothing() -> None:
     for labels in (jnp.array([2]), jnp.array([[0.0, 0.0, 1.0]])):
         value, grad = softmaxed(z, labels)
         np.testing.assert_allclose(value, without)
-        assert np.isfinite(grad).all() and grad[0, 1] == 0
+        assert np.isfinite(grad).all()
+        assert grad[0, 1] == 0
         assert np.isfinite(jax.jit(jax.jacfwd(losses.softmax_cross_entropy))(z, labels)).all()
 
 
-CLASSES = {"softmax_cross_entropy": jnp.zeros((2, 3)), "categorical_cross_entropy": jnp.ones((2, 3))}
-BINARY = {name: jnp.full((8, 1), 0.5) for name in ("binary_cross_entropy", "sigmoid_cross_entropy")}
+CLASSES: dict[str, jax.Array] = dict.fromkeys(
+    ("softmax_cross_entropy", "categorical_cross_entropy"), jnp.ones((2, 3))
+)
+BINARY: dict[str, jax.Array] = dict.fromkeys(
+    ("binary_cross_entropy", "sigmoid_cross_entropy"), jnp.full((8, 1), 0.5)
+)
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_gradients_of_class_numbers_have_no_gather_or_scatter(name: str) -> None:
     jaxpr = jax.make_jaxpr(jax.grad(getattr(losses, name)))(CLASSES[name], jnp.array([0, 2]))
     assert "select_n" in str(jaxpr)
-    assert "scatter" not in str(jaxpr) and "gather" not in str(jaxpr)
+    assert "scatter" not in str(jaxpr)
+    assert "gather" not in str(jaxpr)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -197,7 +205,8 @@ def test_one_hot_holds_more_classes_than_a_byte(dtype: Any) -> None:
     np.testing.assert_array_equal(losses.one_hot(labels, 300), np.eye(300)[[1, 99]])
     assert losses.one_hot(labels, 300).dtype == jnp.float32
     rows = jax.jit(losses.one_hot, static_argnums=1)(labels, 4)
-    assert np.isnan(rows[1]).all() and (rows[0] == np.eye(4)[1]).all()
+    assert np.isnan(rows[1]).all()
+    assert (rows[0] == np.eye(4)[1]).all()
 
 
 @pytest.mark.parametrize("name", [*CLASSES, *BINARY])
@@ -228,7 +237,8 @@ CLASS_ERRORS = {
         (ROWS, jnp.array([0.0, 2.0])),
     r"lie between 1 and 3, but 3 classes have the numbers 0 to 2; subtract 1": (ROWS, IDS + 1),
     r"lie between -100 and 0, but 3 classes.*leave out examples": (ROWS, jnp.array([0, -100])),
-    r"a row sums to 2.0, not 1.*use sigmoid_cross_entropy": (ROWS, jnp.array([[0, 1, 1], [1, 0, 0]])),
+    r"a row sums to 2.0, not 1.*use sigmoid_cross_entropy":
+        (ROWS, jnp.array([[0, 1, 1], [1, 0, 0]])),
     r"the mean of nothing": (ROWS[:0], IDS[:0]),
     r"the prediction of \w+ must be floating point, but is int32\[2,3\]": (ROWS.astype(int), IDS),
     r"needs at least 1 axes": (jnp.float32(0.5), jnp.int32(0)),
@@ -236,7 +246,7 @@ CLASS_ERRORS = {
 BINARY_ERRORS = {
     r"never broadcasts.*float32\[8,1\].*int32\[8\].*predictions.squeeze\(-1\)":
         (BINARY["binary_cross_entropy"], jnp.zeros(8, int)),
-    r"the target of \w+ lies between -1.0 and 1.0.*\(y \+ 1\) / 2": 
+    r"the target of \w+ lies between -1.0 and 1.0.*\(y \+ 1\) / 2":
         (ROWS, jnp.array([[-1, 1, 1], [1, 1, -1]])),
     r"the mean of nothing": (ROWS[:0], ROWS[:0]),
     r"the prediction of \w+ must be floating point, but is bool": (ROWS > 0, ROWS),
@@ -262,7 +272,7 @@ def test_errors(name: str, message: str, inputs: Any) -> None:
 
 
 def test_other_errors() -> None:
-    with pytest.raises(ValueError, match="smoothing is a share, at least 0 and below 1, but is 1.5"):
+    with pytest.raises(ValueError, match=r"smoothing is a share.*below 1, but is 1.5"):
         losses.softmax_cross_entropy(ROWS, IDS, smoothing=1.5)
     with pytest.raises(ValueError, match="the labels of one_hot lie between 0 and 2"):
         losses.one_hot(IDS, 2)

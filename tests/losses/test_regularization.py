@@ -14,18 +14,22 @@ from jaxnet import losses
 
 type Penalty = Callable[..., jax.Array]
 
-numbers = st.floats(-100, 100, width=32)
+numbers = st.integers(-1000, 1000).map(lambda n: n / 8)
+
+
+first = jax.jit(jax.value_and_grad(lambda p: losses.l1(p, "**/kernel")))
+second = jax.jit(jax.value_and_grad(lambda p: losses.l2(p, "**/kernel", "**/bias")))
 
 
 @given(arrays(np.float32, (3, 2), elements=numbers), arrays(np.float32, 2, elements=numbers))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 def test_values_and_gradients(kernel: np.ndarray, bias: np.ndarray) -> None:
     params = {"head": {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(bias)}}
-    value, grads = jax.value_and_grad(losses.l1)(params, "**/kernel")
+    value, grads = first(params)
     np.testing.assert_allclose(value, np.abs(kernel.astype(float)).sum(), rtol=1e-6)
     np.testing.assert_array_equal(grads["head"]["kernel"], np.sign(kernel))
     np.testing.assert_array_equal(grads["head"]["bias"], 0 * bias)
-    value, grads = jax.value_and_grad(losses.l2)(params, "**/kernel", "**/bias")
+    value, grads = second(params)
     expected = (kernel.astype(float) ** 2).sum() + (bias.astype(float) ** 2).sum()
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     np.testing.assert_allclose(grads["head"]["kernel"], 2 * kernel)
@@ -38,7 +42,8 @@ def test_statistics_are_never_included(penalty: Penalty) -> None:
     params = {"bn": {"scale": ones, "stats": {"mean": 5 * ones}}, "stats": {"x": ones}}
     value, grads = jax.value_and_grad(penalty)(params, "**")
     assert value == 3
-    assert not grads["bn"]["stats"]["mean"].any() and not grads["stats"]["x"].any()
+    assert not grads["bn"]["stats"]["mean"].any()
+    assert not grads["stats"]["x"].any()
     with pytest.raises(ValueError, match="matches no path"):
         penalty(params, "**/mean")
 
