@@ -1,5 +1,6 @@
 """Our layers against PyTorch's, values and gradients in float64; see golden/make_torch.py."""
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file
 
 from jaxnet import nn, tree
 from jaxnet.core import stats
+from jaxnet.nn import activation
 
 FILE = Path(__file__).parent / "golden" / "layers.safetensors"
 with safe_open(FILE, framework="numpy") as file:
@@ -43,7 +45,7 @@ def test_equals_torch(name: str) -> None:
 
 
 def test_every_activation_is_covered() -> None:
-    assert set(nn.activation.__all__) <= {case["call"] for case in CASES.values()}
+    assert set(activation.__all__) <= {case["call"] for case in CASES.values()}
 
 
 def run(case: dict[str, Any], params: Any, x: np.ndarray, cotangent: np.ndarray) -> Any:
@@ -56,7 +58,8 @@ def run(case: dict[str, Any], params: Any, x: np.ndarray, cotangent: np.ndarray)
     else:
         key, layer = None, nn.layer(lambda params, x, *, key: call(x, **options))
 
-    @jax.jit
+    # Most of the time goes to compiling; without LLVM's optimizations it is half as much.
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def pulled(params: Any, x: jax.Array) -> Any:
         y, pull = jax.vjp(lambda *args: layer(*args, key=key), params, x)
         params_grad, x_grad = pull(cotangent)

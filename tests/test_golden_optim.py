@@ -52,10 +52,10 @@ def follow(optimizer: optax.GradientTransformation) -> np.ndarray:
     def step(carry: Any, grad: jax.Array) -> Any:
         params, state = carry
         updates, state = optimizer.update({"w": grad}, state, params)
-        params = optax.apply_updates(params, updates)
+        params: Any = optax.apply_updates(params, updates)
         return (params, state), params["w"]
 
     start = {"w": jax.numpy.asarray(ARRAYS["start"])}
-    path = jax.lax.scan(step, (start, optimizer.init(start)), ARRAYS["grads"])[1]
+    path = jax.lax.scan(step, (start, optimizer.init(start)), jax.numpy.asarray(ARRAYS["grads"]))[1]
     assert path.dtype == np.float64
     return np.asarray(path)

@@ -13,9 +13,10 @@ error, SGD with rate 0.01.
     initial/…, final/…       leaves 0/kernel, 0/bias, 2/kernel, 2/bias before and after
     losses [200]             of each step's batch, before that step's update
 
-batchnorm.safetensors, float32: three classifiers, softmax cross-entropy, SGD with rate 0.1;
+batchnorm.safetensors, float32: four classifiers, softmax cross-entropy, SGD with rate 0.1;
 ``dense`` and ``shifted`` (whose inputs have mean 100 and deviation 1) are
-``Sequential(BatchNorm(), Linear(8), BatchNorm(), relu, Linear(3))``, and ``image`` is
+``Sequential(BatchNorm(), Linear(8), BatchNorm(), relu, Linear(3))``, ``repeated`` is three times
+``Linear(6), BatchNorm(), relu`` one after the other and ``Linear(3)``, and ``image`` is
 ``Sequential(Conv(4, 3), BatchNorm(), relu, Flatten(), Linear(3))``, without padding.
     <net>/x [48, …], <net>/y [48] of 3 classes; <net>/indices [20, 16]
     <net>/initial/…, <net>/final/…   all leaves, stats/mean and stats/var among them

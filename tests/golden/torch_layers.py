@@ -81,6 +81,8 @@ def make_module(case: Case) -> nn.Module | None:
         case "Conv":
             if not_even(options):
                 options = {k: v for k, v in options.items() if not k.startswith("padding")}
+            elif options.get("padding") == "SAME":
+                options["padding"] = "same"
             return CONVS[len(case.shape)](size, options.pop("features"), **options, bias=bias)
         case "LayerNorm":
             return nn.LayerNorm(size, elementwise_affine=affine, bias=bias, **options)

@@ -39,7 +39,7 @@ class FlattenLast(nn.Module):
 
 
 def batchnorm() -> Arrays:
-    """Three classifiers with BatchNorm, trained by SGD: 20 steps on batches of 16 of 48."""
+    """Four classifiers with BatchNorm, trained by SGD: 20 steps on batches of 16 of 48."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     made = {}
@@ -49,6 +49,10 @@ def batchnorm() -> Arrays:
         )
         x = (mean + rng.standard_normal((48, 6))).astype(np.float32)
         made |= classify(name, net, x, rng)
+    blocks = [[nn.Linear(6, 6), nn.BatchNorm1d(6), nn.ReLU()] for _ in range(3)]
+    net = nn.Sequential(*sum(blocks, []), nn.Linear(6, 3))
+    x = rng.standard_normal((48, 6)).astype(np.float32)
+    made |= classify("repeated", net, x, rng)
     net = nn.Sequential(
         FirstConv(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), FlattenLast(), nn.Linear(4 * 3 * 4, 3)
     )
