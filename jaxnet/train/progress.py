@@ -9,7 +9,7 @@ from typing import Any, Self
 class Progress:
     """Shows epochs, metrics, examples a second and the time that is left.
 
-    The rate leaves the first call out, which compiles.
+    The rate leaves the first calls out, which compile.
     """
 
     def __init__(self, epochs: int, examples: int, *, enabled: bool) -> None:
@@ -50,6 +50,9 @@ class Progress:
         if self._bar is None and (last or time.perf_counter() - self._printed >= 1):
             self._printed = time.perf_counter()
             self.note(f"{self._name(epoch)}  {self._text(means, (epoch + 1) * self.examples)}")
+        if epoch == 0:
+            # By now a last, smaller batch and the evaluation have been compiled, too.
+            self._began = time.perf_counter(), self.examples
 
     def note(self, line: str) -> None:
         """One line of text."""
