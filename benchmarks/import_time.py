@@ -1,6 +1,6 @@
 """How long ``import jaxnet`` takes against ``import jax``: whole processes, in turns.
 
-    python benchmarks/import_time.py [rounds]
+python benchmarks/import_time.py [rounds]
 """
 
 import statistics

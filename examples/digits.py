@@ -17,7 +17,7 @@ import jaxnet as jn
 from jaxnet import nn
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 
 def block(features):
@@ -40,9 +40,9 @@ def loss_fn(params, batch, key):
 
 def load():
     """Images [n, 8, 8, 1] between 0 and 1 and labels [n]: a training part and a fifth to test."""
-    digits = load_digits()
-    images = (digits.images / 16).astype(np.float32)[..., None]
-    labels = digits.target.astype(np.int32)
+    pixels, labels = load_digits(return_X_y=True)
+    images = pixels.reshape(-1, 8, 8, 1).astype(np.float32) / 16
+    labels = labels.astype(np.int32)
     parts = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
     train_x, test_x, train_y, test_y = parts
     return (train_x, train_y), (test_x, test_y)
@@ -58,34 +58,35 @@ def report(matrix):
 
 def picture(history, matrix, images, labels, logits, path):
     """Learning curves, the confusion matrix, and the eight costliest mistakes."""
-    figure = plt.figure(figsize=(12, 7.5), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.6, 1))
-    curves, counts = top.subplots(1, 2, width_ratios=(1.4, 1))
+    rows = [["curves"] * 5 + ["counts"] * 3, [f"mistake {i}" for i in range(8)]]
+    figure, axes = plt.subplot_mosaic(
+        rows, figsize=(12, 7.5), layout="constrained", height_ratios=(2.5, 1)
+    )
+    curves, counts = axes["curves"], axes["counts"]
     epochs = np.arange(1, len(history["loss"]) + 1)
-    curves.semilogy(epochs, history["loss"], label="training (with dropout)")
+    curves.semilogy(epochs, history["loss"], label="training, with dropout")
     curves.semilogy(epochs, history["val_loss"], label="test")
-    curves.set(title="cross-entropy", xlabel="epoch")
+    curves.set(title="learning curves", xlabel="epoch", ylabel="cross-entropy")
     curves.grid(alpha=0.3)
     curves.legend()
 
     counts.imshow(np.log1p(matrix), cmap="Blues")
-    for (row, column), count in np.ndenumerate(matrix):
+    for (true, predicted), count in np.ndenumerate(matrix):
         if count:
             colour = "white" if count > 10 else "black"
-            counts.text(column, row, int(count), ha="center", va="center", color=colour, fontsize=8)
-    counts.set(
-        title="confusion matrix", xlabel="predicted", ylabel="true", xticks=range(10), yticks=range(10)
-    )
+            counts.text(predicted, true, int(count), ha="center", va="center", color=colour)
+    counts.set(title="confusion matrix", xlabel="predicted", ylabel="true")
+    counts.set(xticks=range(10), yticks=range(10))
 
-    log_probabilities = jax.nn.log_softmax(logits)
-    costs = -np.asarray(log_probabilities)[np.arange(len(labels)), labels]
-    predicted = np.asarray(logits.argmax(-1))
-    bottom.suptitle("the costliest test examples (true, predicted, cross-entropy)")
-    for axes, i in zip(bottom.subplots(1, 8), np.argsort(-costs)[:8], strict=True):
-        axes.imshow(images[i, ..., 0], cmap="gray_r")
-        colour = "black" if predicted[i] == labels[i] else "firebrick"
-        axes.set_title(f"{labels[i]}, {predicted[i]}, {costs[i]:.2f}", fontsize=9, color=colour)
-        axes.axis("off")
+    costs = -np.asarray(jax.nn.log_softmax(logits))[np.arange(len(labels)), labels]
+    guesses = np.asarray(logits.argmax(-1))
+    for place, i in enumerate(np.argsort(-costs)[:8]):
+        worst = axes[f"mistake {place}"]
+        worst.imshow(images[i, ..., 0], cmap="gray_r")
+        colour = "black" if guesses[i] == labels[i] else "firebrick"
+        title = f"true {labels[i]}, predicted {guesses[i]}\ncross-entropy {costs[i]:.2f}"
+        worst.set_title(title, fontsize=9, color=colour)
+        worst.axis("off")
     figure.savefig(path, dpi=120)
 
 
@@ -94,7 +95,9 @@ def main(epochs, folder):
     print(jn.analysis.summary(net, train[0][:1]), "\n")
     steps = epochs * -(-len(train[0]) // 64)
     tx = optax.adamw(optax.cosine_decay_schedule(3e-3, steps), weight_decay=1e-2)
-    state = jn.train.TrainState.create(net.init(jax.random.key(0), train[0][:1]), tx, jax.random.key(1))
+    state = jn.train.TrainState.create(
+        net.init(jax.random.key(0), train[0][:1]), tx, jax.random.key(1)
+    )
     state, history = jn.train.fit(
         loss_fn, tx, state, train, epochs=epochs, batch_size=64, validation_data=(images, labels)
     )

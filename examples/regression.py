@@ -1,7 +1,6 @@
 """The article's PyTorch program: 10 -> 20 -> 1 with a sigmoid, mean squared error, SGD."""
 
 import jax
-import jax.numpy as jnp
 
 import jaxnet as jn
 from jaxnet import nn

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import check_axes, check_float, check_size, concrete, describe, is_array
+from jaxnet.core.errors import check_axes, check_float, check_size, describe, is_array, seen
 
 
 class Metric(NamedTuple):
@@ -68,9 +68,10 @@ def binary_accuracy(probabilities: jax.Array, targets: jax.Array) -> jax.Array:
         )
     _check_nonempty(probabilities, "binary_accuracy")
     p = jnp.asarray(probabilities)
-    if concrete(p) and (p.min() < 0 or p.max() > 1):
+    known = seen(p)
+    if known is not None and (known.min() < 0 or known.max() > 1):
         raise ValueError(
-            f"the prediction of binary_accuracy lies between {p.min()} and {p.max()}, not within "
+            f"the prediction of binary_accuracy lies between {known.min()} and {known.max()}, not within "
             "[0, 1]; for logits give jax.nn.sigmoid(logits)"
         )
     return ((p > 0.5) == (jnp.asarray(targets, jnp.float32) > 0.5)).mean(dtype=jnp.float32)
@@ -120,7 +121,7 @@ def streaming(fn: Callable[..., jax.Array]) -> Metric:
         return {"mean": mean, "examples": examples}
 
     def compute(state: dict[str, jax.Array]) -> jax.Array:
-        if concrete(state["examples"]) and not state["examples"]:
+        if seen(state["examples"]) == 0:
             raise ValueError("the mean of nothing is not defined: update the metric first")
         return jnp.where(state["examples"] > 0, state["mean"], jnp.nan)
 
@@ -202,13 +203,13 @@ def _class_numbers(logits: Any, labels: Any, metric: str) -> jax.Array:
             f"the class numbers of {metric} must be integers, but are {describe(labels)}; "
             "convert them: labels.astype(jnp.int32)"
         )
-    labels = labels.astype(jnp.int32)
-    if concrete(labels) and (labels.min() < 0 or labels.max() >= logits.shape[-1]):
+    known = seen(labels)
+    if known is not None and (known.min() < 0 or known.max() >= logits.shape[-1]):
         raise ValueError(
-            f"the labels of {metric} lie between {labels.min()} and {labels.max()}, but "
+            f"the labels of {metric} lie between {known.min()} and {known.max()}, but "
             f"{logits.shape[-1]} classes have the numbers 0 to {logits.shape[-1] - 1}"
         )
-    return labels
+    return labels.astype(jnp.int32)
 
 
 def _check_nonempty(x: Any, metric: str) -> None:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core import tree
-from jaxnet.core.errors import brief, concrete, describe, is_array, near
+from jaxnet.core.errors import brief, describe, is_array, near, seen
 
 if TYPE_CHECKING:
     import optax
@@ -190,7 +190,7 @@ def _scale_by_adam(
 
 
 def _check_rate(rate: Any) -> None:
-    if callable(rate) or (is_array(rate) and not concrete(rate)):
+    if callable(rate) or seen(rate) is None:
         return
     number = rate.ndim == 0 if is_array(rate) else isinstance(rate, int | float)
     if not number or isinstance(rate, bool) or not 0 < rate < math.inf:

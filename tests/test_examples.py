@@ -44,7 +44,7 @@ def test_digits(tmp_path, monkeypatch, capsys):
     namespace, out = run("digits.py", *arguments, monkeypatch=monkeypatch, capsys=capsys)
     net, (_, (images, labels)) = namespace["net"], namespace["load"]()
     assert len(images) == 360 and set(np.bincount(labels)) == {35, 36, 37}
-    accuracy = float(re.search(r"test accuracy (\S+) %", out)[1])
+    (accuracy,) = map(float, re.findall(r"test accuracy (\S+) %", out))
     assert accuracy > 80
     weights = jn.interop.safetensors.load(tmp_path / "digits.safetensors", jn.specs(net, images))
     predicted = jn.train.predict(net, weights, images).argmax(-1)

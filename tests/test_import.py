@@ -8,7 +8,9 @@ import pytest
 
 def modules_after(statement):
     code = f"{statement}; import sys; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stderr
     return set(run.stdout.split())
 

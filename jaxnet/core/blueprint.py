@@ -188,7 +188,9 @@ def specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> dict[str, 
 
 def check_child_names(params: Params, names: list[str], what: str) -> None:
     """Raise if a combinator's dict holds parts that it does not have, which would be ignored."""
-    extra = [] if isinstance(params, Blueprint) else [k for k in params if k not in (*names, "taps")]
+    extra = (
+        [] if isinstance(params, Blueprint) else [k for k in params if k not in (*names, "taps")]
+    )
     if extra:
         raise ValueError(
             f"{what} has no part for the parameters {listing(extra)}; its parts are "

@@ -92,13 +92,15 @@ def check_size(value: Any, what: str, *, least: int = 1) -> None:
         raise ValueError(f"{what} must be an int of at least {least}, but is {describe(value)}")
 
 
-def concrete(x: Any) -> bool:
-    """Whether the values of ``x`` can be looked at: false while JAX is tracing."""
+def seen(x: Any) -> np.ndarray | None:
+    """The values of ``x`` where they can be looked at; None while JAX is tracing them.
+
+    NumPy's, since under ``jit`` whatever JAX computes is traced, even from values that are known.
+    """
     try:
-        np.asarray(x)
+        return np.asarray(x)
     except jax.errors.TracerArrayConversionError:
-        return False
-    return True
+        return None
 
 
 def misfits(given: Mapping[str, Any], needed: Mapping[str, Any], *, complete: bool) -> str:
@@ -111,9 +113,7 @@ def misfits(given: Mapping[str, Any], needed: Mapping[str, Any], *, complete: bo
         elif not is_array(leaf):
             lines.append(f"  no array    {path}: given {describe(leaf)}, needs {describe(spec)}")
         elif tuple(leaf.shape) != tuple(spec.shape):
-            lines.append(
-                f"  mismatch    {path}: given {describe(leaf)}, needs {describe(spec)}"
-            )
+            lines.append(f"  mismatch    {path}: given {describe(leaf)}, needs {describe(spec)}")
     if complete:
         extra = [path for path in given if path not in needed and "taps" not in path.split("/")]
         lines += [f"  unexpected  {path}: given {describe(given[path])}" for path in extra]

@@ -58,7 +58,9 @@ def explained(call: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _recorded(call: Callable[..., Any], layer: Any, params: Blueprint, *args: Any, **kwargs: Any) -> Any:
+def _recorded(
+    call: Callable[..., Any], layer: Any, params: Blueprint, *args: Any, **kwargs: Any
+) -> Any:
     # Shapes only: a record that kept tracers would leak them.
     def shapes(x: Any) -> Any:
         return jax.tree.map(jax.typeof, [leaf for leaf in jax.tree.leaves(x) if is_array(leaf)])
@@ -76,7 +78,7 @@ def _whereabouts(frames: list[_Frame]) -> str:
     for frame in frames:
         if isinstance(frame.params, Blueprint):
             path = frame.params.path
-        elif outer is not None:
+        elif isinstance(outer, dict):
             path = "/".join(filter(None, (path, _find(frame.params, outer))))
         inputs = ", ".join(describe(x) for x in frame.inputs)
         lines.append(f"  {path or '(top)'}: {brief(frame.layer)} on {inputs}")

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import check_float, concrete, describe, is_array
+from jaxnet.core.errors import check_float, describe, is_array, seen
 
 
 def wide(*arrays: jax.Array) -> Any:
@@ -68,8 +68,10 @@ def matched(predictions: Any, targets: Any, loss: str) -> tuple[jax.Array, jax.A
 
 def check_within(x: jax.Array, what: str, fix: str) -> None:
     """Raise if values that can be seen are outside [0, 1]; NaN passes and makes the loss NaN."""
-    if concrete(x) and (x.min() < 0 or x.max() > 1):
-        raise ValueError(f"{what} lies between {x.min()} and {x.max()}, not within [0, 1]; {fix}")
+    known = seen(x)
+    if known is not None and (known.min() < 0 or known.max() > 1):
+        low, high = known.min(), known.max()
+        raise ValueError(f"{what} lies between {low} and {high}, not within [0, 1]; {fix}")
 
 
 def _same_shape(predictions: Any, targets: Any) -> str:

@@ -4,12 +4,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxnet.core.errors import check_axes, check_size, concrete, describe, is_array
+from jaxnet.core.errors import check_axes, check_size, describe, is_array, seen
 from jaxnet.losses.checks import check_nonempty, check_prediction
 
 
-def one_hot(labels: jax.Array, classes: int) -> jax.Array:
+def one_hot(labels: jax.Array | np.ndarray, classes: int) -> jax.Array:
     """Class numbers ``[...]`` as float32 rows ``[..., classes]``: 1 at the label, else 0.
 
     Raises ValueError for labels that are not integers and, where they can be seen, labels outside
@@ -55,9 +56,9 @@ def check_labelled(scores: Any, labels: Any, loss: str) -> tuple[jax.Array, jax.
     scores, labels = jnp.asarray(scores), jnp.asarray(labels)
     if labels.ndim < scores.ndim:
         check_numbers(labels, scores.shape[-1], loss)
-    elif concrete(labels):
-        sums = labels.astype(jnp.float32).sum(-1)
-        worst = sums.ravel()[jnp.abs(sums - 1).argmax()]
+    elif (known := seen(labels)) is not None:
+        sums = known.astype(np.float32).sum(-1)
+        worst = sums.ravel()[np.abs(sums - 1).argmax()]
         if abs(worst - 1) > 0.01:
             raise ValueError(
                 f"{loss} was given labels {describe(labels)} as distributions over the classes, "
@@ -74,9 +75,10 @@ def check_numbers(labels: Any, classes: int, what: str) -> None:
             f"the class numbers of {what} must be integers, but are {describe(labels)}; convert "
             "them: labels.astype(jnp.int32), or give distributions: one_hot(labels, classes)"
         )
-    if not jnp.size(labels) or not concrete(labels):
+    known = seen(labels)
+    if known is None or not known.size:
         return
-    least, most = int(labels.min()), int(labels.max())
+    least, most = known.min(), known.max()
     if least < 0 or most >= classes:
         raise ValueError(
             f"the labels of {what} lie between {least} and {most}, but "

@@ -37,7 +37,8 @@ class Sequential(Layer):
             if not callable(part) or isinstance(part, type):
                 made = f"; write {part.__name__}(…)" if isinstance(part, type) else ""
                 raise ValueError(
-                    f"Sequential takes layers and functions one by one, but was given {part!r}{made}"
+                    f"Sequential takes layers and functions one by one, but was given {part!r}"
+                    f"{made}"
                 )
         object.__setattr__(self, "layers", layers)
         self.__post_init__()
@@ -48,8 +49,9 @@ class Sequential(Layer):
     def __call__(self, params: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         names = [str(i) for i in range(len(self.layers))]
         check_child_names(params, names, "Sequential")
-        for name, layer, key in zip(names, self.layers, split(key, len(names)), strict=True):
-            x = apply(layer, child(params, name), x, key)
+        keys = split(key, len(names))
+        for name, layer, own_key in zip(names, self.layers, keys, strict=True):
+            x = apply(layer, child(params, name), x, own_key)
         return x
 
 

@@ -9,22 +9,20 @@ Other devices get XLA's own convolution.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnet.nn.window import Window, at_least_float32, tangent
+from jaxnet.nn.window import STILL, Window, at_least_float32
 
 _ORDERS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 
-type _Convolution = Callable[[jax.Array, jax.Array, Window], jax.Array]
-
 
 def convolve(x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1) -> jax.Array:
-    """``[N, *spatial, I] * [*window, I / groups, O] -> [N, *places, O]``, for 1 to 3 spatial axes."""
+    """``[N, *spatial, I] * [*window, I / groups, O]`` to ``[N, *places, O]``."""
     if jax.default_backend() == "cpu":
         # The kernel knows no 16-bit floats, and sums belong in float32 anyway.
         wide = at_least_float32(x.dtype)
@@ -38,14 +36,14 @@ def convolve(x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1) -
 def _by_rules(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> jax.Array:
     if len(window.size) == 1:
         # As two axes, the first of one element: the fast kernel takes nothing else.
-        window = Window(*((a, *b) for a, b in zip((1, 1, (0, 0), 1), window, strict=True)))
+        window = STILL.beside(window)
         return _by_rules(x[:, None], kernel[None], window, groups)[:, 0]
     if groups == 1:
         return _ungrouped(x, kernel, window)
     if kernel.shape[-2] == 1:
         x = jnp.repeat(x, kernel.shape[-1] // groups, axis=-1)
         return _depthwise(x, kernel, window)
-    return _grouped(_ungrouped, x, kernel, window, groups)
+    return _grouped(x, kernel, window, groups)
 
 
 def _ungrouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -64,17 +62,15 @@ def _ungrouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 def _by_depth(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """Three axes as two: the depth taps are channels, and the depths are examples."""
-    depth = Window(*((a[0], b, b) for a, b in zip(window, (1, 1, (0, 0), 1), strict=True)))
+    depth = window.part(slice(1)).beside(STILL).beside(STILL)
     x = jnp.concatenate(depth.taps(x), -1)
     kernel = jnp.moveaxis(kernel, 0, 2)
     kernel = kernel.reshape(*kernel.shape[:2], -1, kernel.shape[-1])
-    y = _dense(x.reshape(-1, *x.shape[2:]), kernel, Window(*(a[1:] for a in window)))
+    y = _dense(x.reshape(-1, *x.shape[2:]), kernel, window.part(slice(1, None)))
     return y.reshape(*x.shape[:2], *y.shape[1:])
 
 
-def _grouped(
-    conv: _Convolution, x: jax.Array, kernel: jax.Array, window: Window, groups: int
-) -> jax.Array:
+def _grouped(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> jax.Array:
     """A few dense convolutions with block-diagonal kernels: XLA's groups are slow on CPU."""
     *size, inputs, features = kernel.shape
     fit = (b for b in range(1, 9) if groups % b == 0 and x.shape[-1] >= 16 * b)
@@ -87,13 +83,15 @@ def _grouped(
     for block, part in enumerate(jnp.split(x, blocks, axis=-1)):
         dense = kernel[..., block, :, :] * diagonal
         dense = dense.reshape(*size, merged * inputs, features // blocks)
-        outputs.append(conv(part, dense, window))
+        outputs.append(_ungrouped(part, dense, window))
     return jnp.concatenate(outputs, -1)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _dense(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+def _canonical(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     return _conv(x, kernel, window, _ORDERS[2])
+
+
+_dense = jax.custom_jvp(_canonical, nondiff_argnums=(2,))
 
 
 @functools.partial(_dense.defjvp, symbolic_zeros=True)
@@ -101,7 +99,7 @@ def _(window: Window, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array
     x, kernel = primals
     y = _dense(x, kernel, window)
     along = (lambda dx: _along_input(dx, kernel, window), lambda dk: _along_kernel(x, dk, window))
-    return y, tangent(along, tangents)
+    return y, _tangent(along, tangents)
 
 
 # The axes of these two are stored in such an order that the transposes, which are what a gradient
@@ -115,42 +113,42 @@ def _along_kernel(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     return _conv(x, kernel, window, ("CHWN", "IHWO", "HWNC")).transpose(2, 0, 1, 3)
 
 
-def _conv(x: jax.Array, kernel: jax.Array, window: Window, order: tuple[str, ...]) -> jax.Array:
+def _conv(
+    x: jax.Array, kernel: jax.Array, window: Window, order: tuple[str, str, str]
+) -> jax.Array:
     return lax.conv_general_dilated(
-        x,
-        kernel,
-        window.stride,
-        window.padding,
-        rhs_dilation=window.dilation,
+        x, kernel, window.stride, window.padding, rhs_dilation=window.dilation,
         dimension_numbers=order,
-    )
+    )  # fmt: skip
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _depthwise(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """Each channel for itself, ``[N, *spatial, C] * [*window, 1, C]``: a sum over taps, one loop."""
+def _sum_of_taps(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """Each channel for itself, ``[N, *spatial, C] * [*window, 1, C]``, in one loop."""
     weights = kernel.reshape(-1, x.shape[-1])
-    taps = window.taps(x)
-    return sum(tap * _like(w, tap) for tap, w in zip(taps, weights, strict=True))
+    taps = zip(window.taps(x), weights, strict=True)
+    return functools.reduce(jnp.add, (tap * _like(weight, tap) for tap, weight in taps))
+
+
+_depthwise = jax.custom_jvp(_sum_of_taps, nondiff_argnums=(2,))
 
 
 @functools.partial(_depthwise.defjvp, symbolic_zeros=True)
 def _(window: Window, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     x, kernel = primals
     y = _depthwise(x, kernel, window)
-    channels = x.shape[-1]
-    weights = kernel.reshape(-1, channels)
+    weights = kernel.reshape(-1, x.shape[-1])
 
-    def back(y: jax.Array) -> jax.Array:
-        return window.spread(x.shape[1:-1], [y], lambda tap, y: y * _like(weights[tap], y))
+    def along_input(x: jax.Array) -> jax.Array:
+        return window.gather(x, y, [], lambda tap, y: y * _like(weights[tap], y))
 
-    def along_kernel(kernel: jax.Array) -> jax.Array:
-        # The gradient is a sum over all places, for which XLA has no fast loop.
-        if len(window.size) == 2 and channels <= 128:
-            return _grouped(_along_kernel, x, kernel, window, channels)
-        return _depthwise(x, kernel, window)
+    return y, _tangent((along_input, lambda dk: _sum_of_taps(x, dk, window)), tangents)
 
-    return y, tangent((lambda dx: jax.linear_transpose(back, y)(dx)[0], along_kernel), tangents)
+
+def _tangent(along: Sequence[Callable[[Any], jax.Array]], tangents: Sequence[Any]) -> jax.Array:
+    """The sum of the linear maps ``along`` each input, over those inputs that move."""
+    moving = zip(along, tangents, strict=True)
+    zero = jax.custom_derivatives.SymbolicZero
+    return functools.reduce(jnp.add, (to(t) for to, t in moving if not isinstance(t, zero)))
 
 
 def _like(w: jax.Array, x: jax.Array) -> jax.Array:

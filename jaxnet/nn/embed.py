@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core.blueprint import param
-from jaxnet.core.errors import check_size, concrete, describe
+from jaxnet.core.errors import check_size, describe, seen
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 
@@ -29,18 +29,20 @@ def embed(ids: jax.Array, kernel: jax.Array) -> jax.Array:
             "convert them: ids.astype(jnp.int32)"
         )
     rows = kernel.shape[0]
-    if ids.size and concrete(ids) and not (0 <= ids.min() and ids.max() < rows):
+    known = seen(ids)
+    if ids.size and known is not None and (known.min() < 0 or known.max() >= rows):
         raise ValueError(
-            f"ids lie between {ids.min()} and {ids.max()}, but the table has {rows} rows, "
+            f"ids lie between {known.min()} and {known.max()}, but the table has {rows} rows, "
             f"so ids go from 0 to {rows - 1}"
         )
     return kernel.at[ids].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
 
 
 class Embed(Layer):
-    """A table of learnt vectors: ids ``[...]`` to ``[..., features]``, leaf ``kernel [V, features]``.
+    """A table of learnt vectors: ids ``[...]`` to ``[..., features]``.
 
-    ``initializer`` is a preset (``"torch"``, ``"keras"``, ``"flax"``) or an initializer.
+    Leaf ``kernel [vocabulary, features]``; ``initializer`` is a preset (``"torch"``, ``"keras"``,
+    ``"flax"``) or an initializer. For ids that do not exist see ``embed``.
 
     >>> layer = Embed(100, 8)
     >>> params = layer.init(jax.random.key(0), jnp.zeros((1,), jnp.int32))

@@ -28,9 +28,10 @@ def linear(x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None) -> ja
 
 
 class Linear(Layer):
-    """A dense layer: ``[..., I] -> [..., features]``, with leaves ``kernel [I, features]``, ``bias``.
+    """A dense layer: ``[..., I] -> [..., features]``.
 
-    ``initializer`` is a preset (``"torch"``, ``"keras"``, ``"flax"``) or the kernel's initializer.
+    Leaves ``kernel [I, features]`` and, unless switched off, ``bias [features]``. ``initializer``
+    is a preset (``"torch"``, ``"keras"``, ``"flax"``) or the kernel's, with a bias of zeros.
 
     >>> layer = Linear(4)
     >>> params = layer.init(jax.random.key(0), jnp.zeros((1, 3)))

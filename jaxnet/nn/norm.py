@@ -31,7 +31,9 @@ def layer_norm(
     return _affine(y, scale, bias).astype(x.dtype)
 
 
-def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, eps: float | None = None) -> jax.Array:
+def rms_norm(
+    x: jax.Array, scale: jax.Array | None = None, *, eps: float | None = None
+) -> jax.Array:
     """``x / sqrt(mean(x^2) + eps) * scale`` over the last axis (arXiv:1910.07467).
 
     As in PyTorch ``eps`` is by default the machine epsilon of ``x.dtype``.
@@ -61,9 +63,7 @@ def batch_norm(
            [ 1.]], dtype=float32)
     """
     y = _wide(x)
-    y = (y - jnp.broadcast_to(mean, x.shape)) * jnp.broadcast_to(
-        jax.lax.rsqrt(var + eps), x.shape
-    )
+    y = (y - jnp.broadcast_to(mean, x.shape)) * jnp.broadcast_to(jax.lax.rsqrt(var + eps), x.shape)
     return _affine(y, scale, bias).astype(x.dtype)
 
 

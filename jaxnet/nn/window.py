@@ -1,6 +1,5 @@
 """Windows that slide over spatial axes: what convolution and pooling have in common."""
 
-import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -8,10 +7,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import describe
-
-type Sizes = int | Sequence[int]
-type Padding = str | int | Sequence[int] | Sequence[tuple[int, int]]
 type Ints = tuple[int, ...]
 
 
@@ -28,48 +23,69 @@ class Window(NamedTuple):
     padding: tuple[tuple[int, int], ...]
     dilation: Ints
 
-    def outputs(self, x: jax.Array) -> Ints:
-        """The number of places on each axis; an error if there is none."""
-        reach = [(k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True)]
-        padded = [n + sum(p) for n, p in zip(x.shape[1:-1], self.padding, strict=True)]
-        if any(r > n for r, n in zip(reach, padded, strict=True)):
-            raise ValueError(
-                f"the window spans {tuple(reach)}, but the input is {describe(x)}, with padding "
-                f"{tuple(padded)} on its spatial axes: use a larger input, more padding, or a "
-                "smaller window or dilation"
-            )
-        places = zip(padded, reach, self.stride, strict=True)
-        return tuple((n - r) // s + 1 for n, r, s in places)
+    def part(self, axes: slice) -> "Window":
+        """The same on some of the axes."""
+        return Window(self.size[axes], self.stride[axes], self.padding[axes], self.dilation[axes])
+
+    def beside(self, other: "Window") -> "Window":
+        """A window over the axes of both."""
+        return Window(
+            self.size + other.size,
+            self.stride + other.stride,
+            self.padding + other.padding,
+            self.dilation + other.dilation,
+        )
+
+    def places(self, spatial: Ints) -> Ints:
+        """How many places there are on each axis of an input of this size."""
+        axes = zip(spatial, *self, strict=True)
+        return tuple((n + sum(p) - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in axes)
 
     def taps(self, x: jax.Array, fill: float = 0) -> list[jax.Array]:
         """What each element of the window sees at all places, in row-major order."""
-        outputs = self.outputs(x)
+        places = self.places(x.shape[1:-1])
         pads = [
             (low, high + -(n + low + high) % s)
             for n, (low, high), s in zip(x.shape[1:-1], self.padding, self.stride, strict=True)
         ]
-        x = jnp.pad(x, [(0, 0), *pads, (0, 0)], constant_values=fill)
+        x = _padded(x, pads, fill)
         split = [(n // s, s) for n, s in zip(x.shape[1:-1], self.stride, strict=True)]
         x = x.reshape(x.shape[0], *itertools.chain(*split), x.shape[-1])
-        return [
-            x[:, *itertools.chain(*((slice(q, q + m), r) for (q, r), m in zip(at, outputs)))]
-            for at in self._offsets()
-        ]
+        taps = []
+        for at in self._offsets():
+            cuts = ((slice(q, q + m), r) for (q, r), m in zip(at, places, strict=True))
+            taps.append(x[:, *itertools.chain(*cuts)])
+        return taps
 
-    def spread(
+    def gather(
+        self,
+        x: jax.Array,
+        y: jax.Array,
+        arrays: Sequence[jax.Array],
+        weigh: Callable[..., jax.Array],
+    ) -> jax.Array:
+        """A weighted sum of the taps of ``x``, of the shape of ``y``, for use as a tangent.
+
+        Written as the transpose of its transpose, so that a gradient, which transposes it once
+        more, is made of slices, too. ``weigh(tap, y, *arrays)`` is the linear map of one tap.
+        """
+
+        def back(y: jax.Array) -> jax.Array:
+            return self._spread(x.shape[1:-1], [y, *arrays], weigh)
+
+        return jax.linear_transpose(back, y)(x)[0]
+
+    def _spread(
         self, size: Ints, arrays: Sequence[jax.Array], weigh: Callable[..., jax.Array]
     ) -> jax.Array:
-        """The transpose of ``taps``: sums what each place sends back to an input of ``size``.
-
-        ``weigh(tap, *arrays)`` says what the places send along one tap.
-        """
+        """Sums what each place sends back along its taps to an input of ``size``."""
         pads = list(zip(size, self.padding, self.stride, strict=True))
         length = [-(-(n + sum(p)) // s) for n, p, s in pads]
         offsets = self._offsets()
         far = [q for q, _ in offsets[-1]]
         margins = zip(far, length, arrays[0].shape[1:-1], strict=True)
-        margins = [(0, 0), *((q, n - m) for q, n, m in margins), (0, 0)]
-        arrays = [jnp.pad(a, margins) for a in arrays]
+        margins = [(q, n - m) for q, n, m in margins]
+        arrays = [_padded(a, margins, 0) for a in arrays]
         phases: dict[Ints, jax.Array] = {}
         for tap, at in enumerate(offsets):
             shifts = (f - q for f, (q, _) in zip(far, at, strict=True))
@@ -98,12 +114,15 @@ class Window(NamedTuple):
         ]
 
 
-def tangent(along: Sequence[Callable[[Any], jax.Array]], tangents: Sequence[Any]) -> jax.Array:
-    """The sum of the linear maps ``along`` each input, over those inputs that move."""
-    moving = zip(along, tangents, strict=True)
-    zero = jax.custom_derivatives.SymbolicZero
-    terms = [linear(t) for linear, t in moving if not isinstance(t, zero)]
-    return functools.reduce(jnp.add, terms)
+# One element on one axis: it leaves an axis alone.
+STILL = Window((1,), (1,), ((0, 0),), (1,))
+
+
+def _padded(x: jax.Array, pads: Sequence[tuple[int, int]], fill: float) -> jax.Array:
+    if not any(low or high for low, high in pads):
+        return x
+    still = (0, 0, 0)
+    return jax.lax.pad(x, jnp.asarray(fill, x.dtype), [still, *((*p, 0) for p in pads), still])
 
 
 def at_least_float32(dtype: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Properties of a layer's derivatives, all computed in float64."""
+"""Properties of a layer's derivatives, computed in float64."""
 
 from typing import Any
 
@@ -9,6 +9,18 @@ import numpy as np
 
 from jaxnet.core import tree
 from jaxnet.testing.case import GRADIENT, STEPS, Case, claim, normal
+
+
+@claim(
+    "gradients can be taken of both calls, in float32 and bfloat16",
+    "give the cotangents of a custom_vjp the shapes and dtypes of what they belong to",
+)
+def differentiable(case: Case) -> None:
+    for dtype in (jnp.float32, jnp.bfloat16):
+        for key in (None, case.key):
+            point = case.point(dtype)
+            grads = jax.eval_shape(jax.grad(case.scalar), point, key)
+            chex.assert_trees_all_equal_shapes_and_dtypes(grads, point)
 
 
 @claim(

@@ -1,5 +1,6 @@
 """Properties under JAX's strict settings, and in bfloat16."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import chex
@@ -11,12 +12,13 @@ from jaxnet.core.errors import describe
 from jaxnet.testing.case import BFLOAT16, Case, cast, claim, is_float
 
 
-def _trace(case: Case) -> None:
-    """Trace every call and its gradient, which is where strict settings look."""
-    for key in case.keys:
-        point = case.point(jnp.float32)
-        # A function of its own, for a trace found in a cache would show nothing.
-        jax.eval_shape(jax.grad(lambda point, key: case.scalar(point, key)), point, key)
+def _trace(case: Case, setting: AbstractContextManager[Any], dtype: Any = jnp.float32) -> None:
+    """Trace every call and its gradient under a setting, which is when it looks."""
+    keys, point = case.keys, case.point(dtype)
+    with setting:
+        for key in keys:
+            # A function of its own, for a trace found in a cache would show nothing.
+            jax.eval_shape(jax.grad(lambda point, key: case.scalar(point, key)), point, key)
 
 
 @claim(
@@ -24,8 +26,7 @@ def _trace(case: Case) -> None:
     "split it first: k1, k2 = jn.split(key, 2)",
 )
 def no_key_reuse(case: Case) -> None:
-    with jax.debug_key_reuse(True):
-        _trace(case)
+    _trace(case, jax.debug_key_reuse(True))
 
 
 @claim(
@@ -33,8 +34,7 @@ def no_key_reuse(case: Case) -> None:
     "keep nothing from inside a call in attributes, globals, lists or caches",
 )
 def no_leaks(case: Case) -> None:
-    with jax.checking_leaks():
-        _trace(case)
+    _trace(case, jax.checking_leaks())
 
 
 @claim(
@@ -42,8 +42,7 @@ def no_leaks(case: Case) -> None:
     "say what is meant: y + jnp.broadcast_to(bias, y.shape)",
 )
 def no_rank_promotion(case: Case) -> None:
-    with jax.numpy_rank_promotion("raise"):
-        _trace(case)
+    _trace(case, jax.numpy_rank_promotion("raise"))
 
 
 @claim(
@@ -51,8 +50,8 @@ def no_rank_promotion(case: Case) -> None:
     "convert with astype(x.dtype) where dtypes meet",
 )
 def no_dtype_promotion(case: Case) -> None:
-    with jax.numpy_dtype_promotion("strict"):
-        _trace(case)
+    for dtype in (jnp.float32, jnp.bfloat16):
+        _trace(case, jax.numpy_dtype_promotion("strict"), dtype)
 
 
 @claim(
@@ -62,7 +61,6 @@ def no_dtype_promotion(case: Case) -> None:
 def keeps_bfloat16(case: Case) -> None:
     narrow = cast((case.params, case.inputs), jnp.bfloat16)
     for key in case.keys:
-        jax.eval_shape(jax.grad(case.scalar), case.point(jnp.bfloat16), key)
         for y in jax.tree.leaves(jax.eval_shape(case.run, *narrow, key)):
             if is_float(y):
                 chex.assert_type(y, jnp.bfloat16)

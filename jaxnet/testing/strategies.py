@@ -26,8 +26,9 @@ def shapes(
 ) -> st.SearchStrategy[tuple[int, ...]]:
     """Shapes with ``min_axes`` to ``max_axes`` axes of ``min_size`` to ``max_size`` entries.
 
-    >>> shapes(2, 2, max_size=1).example()  # doctest: +SKIP
-    (1, 1)
+    >>> from hypothesis import find
+    >>> find(shapes(2, 3), lambda shape: max(shape) > 2)
+    (1, 3)
     """
     return arrays.array_shapes(
         min_dims=min_axes, max_dims=max_axes, min_side=min_size, max_side=max_size
@@ -37,8 +38,9 @@ def shapes(
 def dtypes() -> st.SearchStrategy[Any]:
     """The float dtypes that networks are trained in: float32, bfloat16 and float16.
 
-    >>> dtypes().example()  # doctest: +SKIP
-    dtype('float32')
+    >>> from hypothesis import find
+    >>> find(dtypes(), lambda dtype: dtype.itemsize == 2)
+    dtype(bfloat16)
     """
     return st.sampled_from([jnp.dtype(name) for name in ("float32", "bfloat16", "float16")])
 
@@ -49,8 +51,9 @@ def inputs(draw: st.DrawFn, shape: Any = (3, 4), dtype: Any = jnp.float32) -> ja
 
     ``shape`` and ``dtype`` are values or strategies. Raises ValueError unless the dtype is float.
 
-    >>> inputs((2,), jnp.bfloat16).example()  # doctest: +SKIP
-    Array([0, -10000], dtype=bfloat16)
+    >>> from hypothesis import find
+    >>> find(inputs((2,), "bfloat16"), lambda x: True)
+    Array([0, 0], dtype=bfloat16)
     """
     shape, dtype = (draw(x) if isinstance(x, st.SearchStrategy) else x for x in (shape, dtype))
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -62,8 +65,8 @@ def inputs(draw: st.DrawFn, shape: Any = (3, 4), dtype: Any = jnp.float32) -> ja
 def keys() -> st.SearchStrategy[jax.Array]:
     """Typed random keys.
 
-    >>> keys().example()  # doctest: +SKIP
-    Array((), dtype=key<fry>) overlaying:
-    [0 0]
+    >>> from hypothesis import find
+    >>> jax.random.key_data(find(keys(), lambda key: True))
+    Array([0, 0], dtype=uint32)
     """
     return st.integers(0, 2**32 - 1).map(jax.random.key)

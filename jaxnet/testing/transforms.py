@@ -40,9 +40,7 @@ def traced_once(case: Case) -> None:
 def same_under_vmap(case: Case) -> None:
     if not case.fresh:
         return
-    models = [
-        moved(case.layer.init(key, *case.given)) for key in jax.random.split(case.key, 3)
-    ]
+    models = [moved(case.layer.init(key, *case.given)) for key in jax.random.split(case.key, 3)]
     with jax.enable_x64(True):
         points = [case.point(jnp.float64) | {"params": cast(p, jnp.float64)} for p in models]
         loop = [case.slope(point, case.keys[-1]) for point in points]

@@ -23,6 +23,14 @@ def hashable(case: Case) -> None:
 
 
 @claim(
+    "init can trace the call on the example inputs",
+    "decide on values with jnp.where or lax.cond, not with Python's if, and use jnp, not np",
+)
+def initializes(case: Case) -> None:
+    assert case.fresh is not None, "init returned None"
+
+
+@claim(
     "init gives nested dicts of float arrays, no two of which share their memory",
     "make each leaf with jn.param, and compute what is no array (or is no float) in the call",
 )
@@ -45,6 +53,14 @@ def _assert_dicts(node: Any, path: str) -> None:
             _assert_dicts(value, f"{path}/{name}" if path else name)
     else:
         assert isinstance(node, jax.Array), f"the leaf {path or '(top)'} is {describe(node)}"
+
+
+@claim(
+    "a layer is called as layer(params, x, key=None), on batches of any size",
+    "take a keyword argument key=None, and let no parameter be as large as the batch",
+)
+def callable_on_a_batch(case: Case) -> None:
+    assert case.eager is not None, "the output is None"
 
 
 @claim(
@@ -76,6 +92,24 @@ def repeatable(case: Case) -> None:
     "draw random numbers from the key only, and return the same kind of output with it as without",
 )
 def keys_decide(case: Case) -> None:
-    trained, again = (case.run(case.params, case.inputs, case.keys[-1]) for _ in range(2))
+    trained, again = (case.run(case.params, case.inputs, case.key) for _ in range(2))
     chex.assert_trees_all_equal(again, trained, strict=True)
     chex.assert_trees_all_equal_shapes_and_dtypes(trained, case.eager)
+
+
+@claim(
+    "where a training call uses its key, different keys give different results",
+    "draw from the key of the call, not from one made inside",
+)
+def keys_differ(case: Case) -> None:
+    call = jax.jit(lambda key: case.layer(case.params, *case.inputs, key=key))
+    if "@main()" in call.lower(case.key).as_text():
+        return  # the key is not used
+    first, *others = (call(key) for key in jax.random.split(case.key, 4))
+    same = [_equal(first, other) for other in others]
+    assert not all(same), "four keys gave one result"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return all(bool((a == b).all()) for a, b in leaves)

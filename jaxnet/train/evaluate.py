@@ -12,9 +12,7 @@ from jaxnet.core.errors import check_size, describe, is_array
 from jaxnet.train.step import LossFn, Metrics, scored
 
 
-def evaluate(
-    loss_fn: LossFn, params: Any, data: Any, *, batch_size: int = 256
-) -> dict[str, float]:
+def evaluate(loss_fn: LossFn, params: Any, data: Any, *, batch_size: int = 256) -> dict[str, float]:
     """The mean over ``data`` of the loss and metrics of ``loss_fn(params, batch, None)``.
 
     Without a key the model is called for inference. ``data`` is a tree of arrays with one first

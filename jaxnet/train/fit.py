@@ -89,7 +89,9 @@ def fit(
                 state, last = finish(state, gathered(data, rest))
                 seen += len(rest)
             if seen:
-                means = averaged([(batch_size, sums), (len(order) - len(full) * batch_size, last)], seen)
+                means = averaged(
+                    [(batch_size, sums), (len(order) - len(full) * batch_size, last)], seen
+                )
                 _check_finite(means, epoch, data)
                 if validation_data is not None and not interrupt.asked:
                     held = evaluate(loss_fn, state.params, validation_data, batch_size=batch_size)
@@ -129,7 +131,7 @@ def _programs(
                     f"fit averages scalar metrics, but {name!r} is {describe(value)}; "
                     "take its mean in loss_fn"
                 )
-        return {name: np.zeros((), value.dtype) for name, value in metrics.items()}
+        return {name: jnp.zeros((), value.dtype) for name, value in metrics.items()}
 
     return jax.jit(run, donate_argnums=0), jax.jit(step, donate_argnums=0), zeros
 

@@ -22,7 +22,11 @@ class Progress:
         if self.enabled and sys.stdout.isatty():
             from rich.progress import BarColumn, Progress, TextColumn
 
-            columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}")
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[text]}"),
+            )
             self._bar = Progress(*columns)
             self._task = self._bar.add_task("", total=self.epochs * self.examples, text="compiling")
             self._bar.start()

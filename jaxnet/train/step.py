@@ -20,12 +20,12 @@ type LossFn = Callable[[Any, Any, jax.Array | None], Any]
 
 def train_step(
     loss_fn: LossFn, tx: "optax.GradientTransformation", *, accumulate: int = 1
-) -> Step:
+) -> jax.stages.Wrapped:
     """``state, metrics = step(state, batch)``, compiled; the state given is consumed.
 
     ``loss_fn(params, batch, key)`` returns a scalar loss or ``(loss, metrics)``, a dict; the step's
     metrics are those and ``"loss"``. The key is folded from the state's key and step, so a run
-    that resumes continues exactly. Leaves under ``"stats"`` follow their own rule, unseen by ``tx``.
+    that resumes continues exactly. Leaves under ``"stats"`` follow their own rule, not ``tx``.
     ``accumulate=n`` computes the gradient in ``n`` parts of the batch, one after the other, and
     averages them: the memory of one part.
     Raises ValueError for a loss that is not a scalar and for a batch that is empty or cannot be

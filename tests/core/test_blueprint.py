@@ -1,3 +1,5 @@
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -79,7 +81,7 @@ def test_a_leaf_cannot_hold_leaves():
     def both(params, x):
         return jn.param(params, "w", (), zeros) + jn.param(params["w"], "b", (), zeros)
 
-    with pytest.raises(ValueError, match="'w.*' (lies inside another leaf|is both a leaf)"):
+    with pytest.raises(ValueError, match=r"'w.*' (lies inside another leaf|is both a leaf)"):
         jn.specs(both, x)
 
 
@@ -92,13 +94,11 @@ def test_leaves_have_the_default_float_or_the_dtype_asked_for():
 
 @pytest.mark.parametrize("name", ["", "a/b", "a*", 3])
 def test_names_that_would_break_paths_are_refused(name):
-    with pytest.raises(ValueError, match="cannot name parameters"):
+    with pytest.raises(ValueError, match=r"cannot name parameters"):
         jn.Blueprint(Record())[name]
 
 
-@pytest.mark.parametrize(
-    "use", [lambda p: "w" in p, lambda p: list(p), lambda p: jnp.sin(p["w"])]
-)
+@pytest.mark.parametrize("use", [lambda p: "w" in p, lambda p: list(p), lambda p: jnp.sin(p["w"])])
 def test_a_blueprint_says_how_leaves_are_asked_for(use):
     with pytest.raises(ValueError, match=r"still a blueprint.*jn\.param and jn\.child"):
         jn.specs(lambda params, x: use(params), x)
@@ -120,14 +120,17 @@ def test_leaves_that_do_not_fit(params, message):
 
 def test_stacked_checks_every_leaf():
     params = {"a": jnp.ones((3, 2)), "b": jnp.ones((2, 2)), "c": jnp.ones(())}
-    with pytest.raises(ValueError, match=r"leading axis of 3.*b is float32\[2,2\], c is float32\[\]"):
+    with pytest.raises(
+        ValueError, match=r"leading axis of 3.*b is float32\[2,2\], c is float32\[\]"
+    ):
         jn.stacked(params, 3)
 
 
 def test_split_needs_a_typed_key():
     assert jn.split(None, 2) == (None, None)
     assert jn.split(jax.random.key(0), 3).shape == (3,)
-    for wrong in (0, jax.random.PRNGKey(0)):
+    wrongs: list[Any] = [0, jax.random.PRNGKey(0)]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match=r"make one with jax\.random\.key\(0\)"):
             jn.split(wrong, 2)
     with pytest.raises(ValueError, match=r"one random key.*array of \(2,\) keys"):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -70,7 +72,7 @@ def test_every_misfit_is_listed_at_once():
     params["0"]["kernel"] = jnp.ones((5, 4))
     params["2"] |= {"kernel": jnp.ones((2, 4, 3)), "extra": jnp.ones((2, 1))}
     params["3"] = {"weight": 1.0, "bias": 0.0}
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="do not fit") as caught:
         model(params, x)
     message = str(caught.value)
     assert sorted(message.splitlines()[1:-1]) == [
@@ -97,7 +99,7 @@ def test_what_was_asked_before_another_failure_is_compared():
 
 
 def test_swapped_arguments_are_noticed():
-    params = nn.Linear(4).init(key, x)
+    params: Any = nn.Linear(4).init(key, x)
     with pytest.raises(ValueError, match=r"dict of parameters, but float32\[2,3\].*swapped\?"):
         nn.Linear(4)(x, params)
 

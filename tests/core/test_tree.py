@@ -26,7 +26,9 @@ def matches_by_definition(pattern: list[str], path: list[str]) -> bool:
     return fits and matches_by_definition(pattern[1:], path[1:])
 
 
-@given(st.lists(steps | st.sampled_from(["*", "**", "block*", "*b"]), min_size=1, max_size=4), paths)
+@given(
+    st.lists(steps | st.sampled_from(["*", "**", "block*", "*b"]), min_size=1, max_size=4), paths
+)
 def test_patterns_mean_what_they_say(pattern, path):
     expected = matches_by_definition(pattern, path)
     # "a/**" names what lies inside a, not a itself.
@@ -52,7 +54,7 @@ def test_rename_by_flat_paths():
 
 @pytest.mark.parametrize("flat", [{"a": 1, "a/b": 2}, {"a/b": 2, "a": 1}])
 def test_a_path_cannot_be_leaf_and_subtree(flat):
-    with pytest.raises(ValueError, match="'a.*' (lies inside another leaf|is both a leaf)"):
+    with pytest.raises(ValueError, match=r"'a.*' (lies inside another leaf|is both a leaf)"):
         tree.unflatten(flat)
 
 
@@ -82,10 +84,14 @@ def test_map_paths_keeps_the_structure():
 
 
 def test_a_pattern_without_a_match_names_the_nearest_paths():
-    with pytest.raises(ValueError, match=r"'head/kernal' matches no path; did you mean 'head/kernel"):
+    with pytest.raises(
+        ValueError, match=r"'head/kernal' matches no path; did you mean 'head/kernel"
+    ):
         tree.select({"head": {"kernel": 1}}, "head/kernal")
 
 
 def test_a_leaf_without_a_rule_is_an_error():
-    with pytest.raises(ValueError, match=r"no pattern matches 'head/bias'; end the rules with '\*\*'"):
+    with pytest.raises(
+        ValueError, match=r"no pattern matches 'head/bias'; end the rules with '\*\*'"
+    ):
         tree.label({"head": {"kernel": 1, "bias": 2}}, {"**/kernel": "decay"})

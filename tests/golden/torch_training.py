@@ -1,5 +1,6 @@
 """The contents of regression, batchnorm and (for PyTorch) optim.safetensors."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -50,7 +51,7 @@ def batchnorm() -> Arrays:
         x = (mean + rng.standard_normal((48, 6))).astype(np.float32)
         made |= classify(name, net, x, rng)
     blocks = [[nn.Linear(6, 6), nn.BatchNorm1d(6), nn.ReLU()] for _ in range(3)]
-    net = nn.Sequential(*sum(blocks, []), nn.Linear(6, 3))
+    net = nn.Sequential(*itertools.chain(*blocks), nn.Linear(6, 3))
     x = rng.standard_normal((48, 6)).astype(np.float32)
     made |= classify("repeated", net, x, rng)
     net = nn.Sequential(

@@ -74,7 +74,7 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path, keep):
 
 def test_every_misfit_of_a_file_is_listed(tmp_path):
     save(tmp_path / "w", {"kernel": jnp.ones((4, 3)), "weight": jnp.ones(2)})
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="does not hold what is needed") as caught:
         load(tmp_path / "w", jn.specs(nn.Linear(4), x))
     assert sorted(str(caught.value).splitlines()[1:]) == [
         "  mismatch    kernel: given float32[4,3], needs float32[3,4]",

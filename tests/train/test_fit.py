@@ -2,6 +2,7 @@ import importlib
 import itertools
 import re
 import signal
+from typing import Any
 
 import chex
 import jax
@@ -34,7 +35,7 @@ def create(seed=0):
 
 
 def quiet(state, data=(x, y), **options):
-    return fit(loss_fn, tx, state, data, progress=False, **({"epochs": 3} | options))
+    return fit(loss_fn, tx, state, data, progress=False, **{"epochs": 3, **options})
 
 
 def test_fit_is_the_step_over_batches():
@@ -87,7 +88,7 @@ def test_the_length_of_a_dispatch_changes_nothing(monkeypatch):
 
 
 def test_refitting_does_not_compile_again():
-    counted = chex.assert_max_traces(loss_fn, n=4)
+    counted: Any = chex.assert_max_traces(loss_fn, n=4)
     for _ in range(2):
         fit(counted, tx, create(), (x, y), epochs=2, progress=False)
 
@@ -193,7 +194,9 @@ def test_mistakes(options, message):
 def test_a_diverging_run_is_stopped():
     wild = optax.sgd(1e9)
     state = TrainState.create(net.init(key, x), wild, key)
-    with pytest.raises(ValueError, match="became (nan|inf) in epoch .*learning rate ten times lower"):
+    with pytest.raises(
+        ValueError, match=r"became (nan|inf) in epoch .*learning rate ten times lower"
+    ):
         fit(loss_fn, wild, state, (x, y), epochs=50, progress=False)
 
 

@@ -2,12 +2,12 @@
 
 import functools
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-import jaxnet as jn
 from jaxnet import nn
 from jaxnet.train import TrainState, train_step
 
@@ -37,7 +37,7 @@ def assert_equal_programs(loss_fn, params, batch, hand_loss, statistics=()):
         gradient = jax.value_and_grad(hand_loss, has_aux=True)
         (loss, change), grads = gradient(weights, stats, batch, step_key)
         updates, opt_state = tx.update(grads, opt_state, weights)
-        params = optax.apply_updates(weights, updates)
+        params: Any = optax.apply_updates(weights, updates)
         for name in statistics:
             params[name]["stats"] = jax.tree.map(jnp.subtract, stats[name], change[name])
         return (count + 1, params, opt_state, key), loss
@@ -68,16 +68,17 @@ def test_mlp():
     assert_equal_programs(loss_fn, net.init(key, x), (x, y), hand_loss)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def conv(x, kernel, stride):
-    """By hand: a convolution whose gradients are canonical, as they must be in a loop on CPU."""
-    return ordered_conv(x, kernel, stride, ("NHWC", "HWIO", "NHWC"))
-
-
 def ordered_conv(x, kernel, stride, order):
     return jax.lax.conv_general_dilated(
         x, kernel, (stride, stride), [(1, 1), (1, 1)], dimension_numbers=order
     )
+
+
+# By hand: a convolution whose gradients are canonical, as they must be in a loop on CPU.
+conv: Any = jax.custom_jvp(
+    lambda x, kernel, stride: ordered_conv(x, kernel, stride, ("NHWC", "HWIO", "NHWC")),
+    nondiff_argnums=(2,),
+)
 
 
 @functools.partial(conv.defjvp, symbolic_zeros=True)
@@ -185,8 +186,10 @@ def test_transformer_of_six_blocks():
         return x + linear(params["mlp"]["1"], h), None
 
     def hand_loss(params, stats, ids, key):
-        x = params["embed"]["kernel"].at[ids].get(
-            mode="fill", fill_value=jnp.nan, wrap_negative_indices=False
+        x = (
+            params["embed"]["kernel"]
+            .at[ids]
+            .get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
         )
         x, _ = jax.lax.scan(jax.checkpoint(block, prevent_cse=False), x, params["blocks"])
         y = linear(params["head"], norm(params["norm"], x))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -22,7 +24,7 @@ def loss_fn(params, batch, key):
     return jnp.square(error).mean(), {"worst": abs(error).max()}
 
 
-def create(tx=tx, net=net):
+def create(tx=tx, net: jn.Layer = net):
     return TrainState.create(net.init(key, x), tx, key)
 
 
@@ -76,7 +78,8 @@ def test_accumulated_parts_equal_the_whole_batch(parts):
 
 
 def test_a_step_compiles_once():
-    step = train_step(chex.assert_max_traces(loss_fn, n=1), tx)
+    counted: Any = chex.assert_max_traces(loss_fn, n=1)
+    step = train_step(counted, tx)
     state = create()
     for _ in range(3):
         state, _ = step(state, (x, y))
@@ -141,6 +144,6 @@ def test_a_state_is_made_of_parameters_optimizer_and_key(args, message):
 
 def test_donation_covers_every_buffer_of_the_state():
     lowered = train_step(loss_fn, tx).lower(create(), (x, y))
-    memory = lowered.compile().memory_analysis()
+    memory: Any = lowered.compile().memory_analysis()
     size = sum(leaf.nbytes for leaf in jax.tree.leaves((create().params, create().opt_state)))
     assert memory.alias_size_in_bytes >= size

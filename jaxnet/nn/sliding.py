@@ -1,0 +1,94 @@
+"""What a user may write for the window of a convolution or of pooling, made into a ``Window``."""
+
+from typing import Any
+
+import jax
+
+from jaxnet.core.errors import check_size, describe, near
+from jaxnet.nn.window import Ints, Window
+
+type Sizes = int | tuple[int, ...]
+type Padding = str | int | tuple[int, ...] | tuple[tuple[int, int], ...]
+
+_NAMES = ("SAME", "VALID", "CAUSAL")
+
+
+def window_size(size: Any, what: str) -> Ints:
+    """One size for each spatial axis; a single int means the two axes of an image."""
+    size = (size, size) if isinstance(size, int) else size
+    if not isinstance(size, tuple) or not 1 <= len(size) <= 3:
+        raise ValueError(
+            f"{what} must be an int, which means two spatial axes, or a tuple of 1 to 3 ints, "
+            f"one a spatial axis, but is {size!r}"
+        )
+    return per_axis(size, len(size), what)
+
+
+def per_axis(value: Any, axes: int, what: str, *, least: int = 1) -> Ints:
+    """``value`` for each of ``axes`` spatial axes; an int counts for all of them."""
+    values = (value,) * axes if isinstance(value, int) else value
+    if not isinstance(values, tuple) or len(values) != axes:
+        raise ValueError(
+            f"{what} must be an int or a tuple of one int for each of the {axes} spatial axes, "
+            f"but is {value!r}"
+        )
+    for number in values:
+        check_size(number, what, least=least)
+    return values
+
+
+def sliding(
+    x: jax.Array, size: Ints, stride: Any, padding: Any, dilation: Any, what: str
+) -> Window:
+    """The window of ``size`` over the spatial axes of ``x [..., *spatial, C]``."""
+    axes = len(size)
+    if x.ndim < axes + 1:
+        raise ValueError(
+            f"the input of {what} needs {axes} spatial axes and one of channels, [..., "
+            f"{', '.join('DHW'[3 - axes :])}, C], but is {describe(x)}; the window {size} says how "
+            "many axes are spatial; a batch goes before them, and a single channel is an axis, "
+            "too: x[..., None]"
+        )
+    spatial = x.shape[x.ndim - axes - 1 : -1]
+    stride = per_axis(stride, axes, f"stride of {what}")
+    dilation = per_axis(dilation, axes, f"dilation of {what}")
+    span = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+    pads = _pads(padding, spatial, span, stride, what)
+    padded = tuple(n + low + high for n, (low, high) in zip(spatial, pads, strict=True))
+    if any(n < k for n, k in zip(padded, span, strict=True)):
+        raise ValueError(
+            f"the window of {what} spans {span}, but with its padding the input {describe(x)} has "
+            f"only {padded} on its spatial axes; use a larger input, padding='SAME', or a smaller "
+            "window or dilation"
+        )
+    return Window(size, stride, pads, dilation)
+
+
+def _pads(
+    padding: Any, spatial: Ints, span: Ints, stride: Ints, what: str
+) -> tuple[tuple[int, int], ...]:
+    if isinstance(padding, str):
+        if padding not in _NAMES:
+            raise ValueError(
+                f"{what} has no padding={padding!r}; {near(padding.upper(), _NAMES)} "
+                "Or give an int, one int an axis, or one pair (low, high) an axis"
+            )
+        total = [0 for _ in span]
+        if padding == "SAME":
+            axes = zip(spatial, span, stride, strict=True)
+            total = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in axes]
+        if padding == "CAUSAL":
+            return tuple((k - 1, 0) for k in span)
+        return tuple((n // 2, n - n // 2) for n in total)
+    axes = len(spatial)
+    sides = (padding,) * axes if isinstance(padding, int) else padding
+    if isinstance(sides, tuple) and len(sides) == axes:
+        sides = tuple((side, side) if isinstance(side, int) else side for side in sides)
+        if all(isinstance(side, tuple) and len(side) == 2 for side in sides):
+            for number in (n for side in sides for n in side):
+                check_size(number, f"padding of {what}", least=0)
+            return sides
+    raise ValueError(
+        f"padding of {what} must be 'SAME', 'VALID', 'CAUSAL', an int, or a tuple of one int or "
+        f"one pair (low, high) for each of the {axes} spatial axes, but is {padding!r}"
+    )
