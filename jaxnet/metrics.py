@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import check_axes, check_float, check_size, describe, is_array, seen
+from jaxnet.core.checks import check_labelled, check_size, check_within, matched
+from jaxnet.core.errors import describe, is_array, seen
 
 
 class Metric(NamedTuple):
@@ -59,22 +60,10 @@ def binary_accuracy(probabilities: jax.Array, targets: jax.Array) -> jax.Array:
     >>> binary_accuracy(jnp.array([0.9, 0.2, 0.7]), jnp.array([1, 0, 0])).round(4)
     Array(0.6667, dtype=float32)
     """
-    check_float(probabilities, "the prediction of binary_accuracy")
-    if not is_array(targets) or targets.shape != probabilities.shape:
-        raise ValueError(
-            f"binary_accuracy compares entry with entry and never broadcasts, but was given "
-            f"{describe(probabilities)} and {describe(targets)}; "
-            "give the targets that shape: targets.reshape(probabilities.shape)"
-        )
-    _check_nonempty(probabilities, "binary_accuracy")
-    p = jnp.asarray(probabilities)
-    known = seen(p)
-    if known is not None and (known.min() < 0 or known.max() > 1):
-        raise ValueError(
-            f"the prediction of binary_accuracy lies between {known.min()} and {known.max()}, not within "
-            "[0, 1]; for logits give jax.nn.sigmoid(logits)"
-        )
-    return ((p > 0.5) == (jnp.asarray(targets, jnp.float32) > 0.5)).mean(dtype=jnp.float32)
+    p, y = matched(probabilities, targets, "binary_accuracy")
+    fix = "for logits give jax.nn.sigmoid(logits)"
+    check_within(p, "the prediction of binary_accuracy", fix)
+    return ((p > 0.5) == (y > 0.5)).mean(dtype=jnp.float32)
 
 
 def streaming(fn: Callable[..., jax.Array]) -> Metric:
@@ -186,35 +175,5 @@ def precision_recall_f1(matrix: jax.Array) -> Scores:
 
 def _class_numbers(logits: Any, labels: Any, metric: str) -> jax.Array:
     """The labels ``[...]`` as integers; raises unless they fit the logits ``[..., C]``."""
-    check_float(logits, f"the prediction of {metric}")
-    check_axes(logits, 1, f"the prediction of {metric}")
-    if not is_array(labels) or labels.shape not in (logits.shape, logits.shape[:-1]):
-        raise ValueError(
-            f"{metric} was given predictions {describe(logits)} and labels {describe(labels)}, but "
-            f"needs class numbers of shape {logits.shape[:-1]} or one-hot rows of shape "
-            f"{logits.shape}; drop an axis of 1 with labels.squeeze(-1)"
-        )
-    _check_nonempty(logits, metric)
-    labels = jnp.asarray(labels)
-    if labels.ndim == logits.ndim:
-        return labels.argmax(-1)
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise ValueError(
-            f"the class numbers of {metric} must be integers, but are {describe(labels)}; "
-            "convert them: labels.astype(jnp.int32)"
-        )
-    known = seen(labels)
-    if known is not None and (known.min() < 0 or known.max() >= logits.shape[-1]):
-        raise ValueError(
-            f"the labels of {metric} lie between {known.min()} and {known.max()}, but "
-            f"{logits.shape[-1]} classes have the numbers 0 to {logits.shape[-1] - 1}"
-        )
-    return labels.astype(jnp.int32)
-
-
-def _check_nonempty(x: Any, metric: str) -> None:
-    if not jnp.size(x):
-        raise ValueError(
-            f"{metric} is the mean over all examples, but was given {describe(x)}: the mean of "
-            "nothing is not defined; leave out empty batches"
-        )
+    logits, labels = check_labelled(logits, labels, metric)
+    return labels.argmax(-1) if labels.ndim == logits.ndim else labels.astype(jnp.int32)

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core import tree
-from jaxnet.core.errors import check_key, describe, is_array, listing, near
+from jaxnet.core.checks import check_key
+from jaxnet.core.errors import describe, is_array, listing, near
 
 type Initializer = Callable[..., jax.Array]  # init(key, shape, dtype)
 

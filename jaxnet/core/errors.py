@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -49,47 +48,6 @@ def near(name: str, names: Iterable[str]) -> str:
     names = list(names)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     return f"did you mean {listing(close)}?" if close else f"there are: {listing(names)}"
-
-
-def check_key(key: Any) -> None:
-    """Raise unless ``key`` is one typed random key."""
-    dtype = getattr(key, "dtype", None)
-    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key):
-        raise ValueError(
-            f"a random key was needed, but {describe(key)} was given; make one with "
-            "jax.random.key(0)"
-        )
-    if key.shape:
-        raise ValueError(
-            f"one random key was needed, but an array of {key.shape} keys was given; "
-            "take one of them, or map over them with jax.vmap"
-        )
-
-
-def check_float(x: Any, what: str) -> None:
-    """Raise unless ``x`` is a floating-point array."""
-    if not is_array(x):
-        raise ValueError(f"{what} must be an array, but is {describe(x)}; wrap it: jnp.asarray(x)")
-    if not jnp.issubdtype(x.dtype, jnp.inexact):
-        raise ValueError(
-            f"{what} must be floating point, but is {describe(x)}; "
-            "convert it: x.astype(jnp.float32) (and scale images, as in x / 255)"
-        )
-
-
-def check_axes(x: Any, least: int, what: str) -> None:
-    """Raise unless ``x`` has at least ``least`` axes."""
-    if x.ndim < least:
-        raise ValueError(
-            f"{what} needs at least {least} axes, but is {describe(x)}; "
-            "the last axis holds the features, a batch goes before it"
-        )
-
-
-def check_size(value: Any, what: str, *, least: int = 1) -> None:
-    """Raise unless ``value`` is an int of at least ``least``."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{what} must be an int of at least {least}, but is {describe(value)}")
 
 
 def seen(x: Any) -> np.ndarray | None:

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from jaxnet.core import tree
 from jaxnet.core.blueprint import Initializer, Record, trace
-from jaxnet.core.errors import check_key, describe
+from jaxnet.core.checks import check_key
+from jaxnet.core.errors import describe
 
 # What one draw shares: leaves that agree in all of it are drawn by one vmapped initializer.
 type Alike = tuple[Initializer, tuple[int, ...], tuple[int, ...], Any, Any]

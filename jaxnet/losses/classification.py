@@ -5,8 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.losses.checks import check_within, matched, wide
-from jaxnet.losses.labels import check_labelled, likelihood
+from jaxnet.core.checks import check_labelled, check_within, matched
+from jaxnet.core.dtypes import at_least_float32
+from jaxnet.losses.labels import likelihood
 
 
 def binary_cross_entropy(probabilities: jax.Array, targets: jax.Array) -> jax.Array:
@@ -65,7 +66,7 @@ def softmax_cross_entropy(
     if not 0 <= smoothing < 1:
         raise ValueError(f"smoothing is a share, at least 0 and below 1, but is {smoothing}")
     logits, labels = check_labelled(logits, labels, name)
-    log_p = jax.nn.log_softmax(logits.astype(wide(logits)))
+    log_p = jax.nn.log_softmax(logits.astype(at_least_float32(logits)))
     each = likelihood(log_p, labels)
     if smoothing:
         each = (1 - smoothing) * each + smoothing * log_p.mean(-1)
@@ -85,7 +86,7 @@ def categorical_cross_entropy(probabilities: jax.Array, labels: jax.Array) -> ja
     """
     name = "categorical_cross_entropy"
     p, labels = check_labelled(probabilities, labels, name)
-    p = p.astype(wide(p))
+    p = p.astype(at_least_float32(p))
     check_within(p, f"the prediction of {name}", "give logits to softmax_cross_entropy instead")
     p = p / p.sum(-1, keepdims=True)
     return -likelihood(jnp.log(jnp.clip(p, 1e-7, 1 - 1e-7)), labels).mean()

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core import stats, tree
-from jaxnet.losses.checks import absolute, wide
+from jaxnet.core.dtypes import at_least_float32
+from jaxnet.losses.regression import absolute
 
 
 def l1(params: dict[str, Any], *patterns: str) -> jax.Array:
@@ -50,6 +51,6 @@ def _penalty(
     weights, _ = stats.divide(params)
     chosen = tree.flatten(tree.select(weights, *patterns))
     leaves = [leaf for path, leaf in tree.flatten(weights).items() if chosen[path]]
-    dtype = wide(*leaves)
+    dtype = at_least_float32(*leaves)
     sums = [each(leaf.astype(dtype)).sum() for leaf in leaves]
     return functools.reduce(jnp.add, sums) if sums else jnp.zeros((), dtype)

@@ -7,7 +7,8 @@ from typing import Any
 import jax
 
 from jaxnet.core.blueprint import check_child_names, child, split, stacked
-from jaxnet.core.errors import check_size, describe
+from jaxnet.core.checks import check_size
+from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn.activation import gelu
 from jaxnet.nn.dropout import check_rate, dropout

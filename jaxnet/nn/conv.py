@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core.blueprint import param
-from jaxnet.core.errors import check_float, check_size, describe, near
+from jaxnet.core.checks import check_float, check_size
+from jaxnet.core.errors import describe, near
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 from jaxnet.nn.convolve import convolve

@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnet.nn.window import STILL, Window, at_least_float32
+from jaxnet.core.dtypes import at_least_float32
+from jaxnet.nn.window import STILL, Window
 
 _ORDERS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 
@@ -25,7 +26,7 @@ def convolve(x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1) -
     """``[N, *spatial, I] * [*window, I / groups, O]`` to ``[N, *places, O]``."""
     if jax.default_backend() == "cpu":
         # The kernel knows no 16-bit floats, and sums belong in float32 anyway.
-        wide = at_least_float32(x.dtype)
+        wide = at_least_float32(x)
         return _by_rules(x.astype(wide), kernel.astype(wide), window, groups).astype(x.dtype)
     return lax.conv_general_dilated(
         x, kernel, window.stride, window.padding, rhs_dilation=window.dilation,

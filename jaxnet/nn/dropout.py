@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import check_float, check_key
+from jaxnet.core.checks import check_float, check_key
 from jaxnet.core.layer import Layer
 
 

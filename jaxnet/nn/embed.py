@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core.blueprint import param
-from jaxnet.core.errors import check_size, describe, seen
+from jaxnet.core.checks import check_size
+from jaxnet.core.errors import describe, seen
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core.blueprint import param
-from jaxnet.core.errors import check_axes, check_float, check_size
+from jaxnet.core.checks import check_axes, check_float, check_size
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from jaxnet.core import stats
 from jaxnet.core.blueprint import param
-from jaxnet.core.errors import check_axes, check_float, check_key
+from jaxnet.core.checks import check_axes, check_float, check_key
+from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.layer import Layer
 from jaxnet.nn.initializers import ones, zeros
 
@@ -68,8 +69,7 @@ def batch_norm(
 
 
 def _wide(x: jax.Array) -> jax.Array:
-    # promote_types is an error under strict promotion.
-    return x.astype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x
+    return x.astype(at_least_float32(x))
 
 
 def _affine(y: jax.Array, scale: jax.Array | None, bias: jax.Array | None) -> jax.Array:

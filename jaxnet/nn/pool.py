@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet.core.errors import check_float
+from jaxnet.core.checks import check_float
+from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.layer import Layer
 from jaxnet.nn.sliding import Padding, Sizes, sliding, window_size
-from jaxnet.nn.window import Window, at_least_float32
+from jaxnet.nn.window import Window
 
 
 def max_pool(
@@ -53,7 +54,7 @@ def avg_pool(
     """
     check_float(x, "the input of avg_pool")
     place = _window(x, window, stride, padding, "avg_pool")
-    total = _pool(_sum, x.astype(at_least_float32(x.dtype)), place)
+    total = _pool(_sum, x.astype(at_least_float32(x)), place)
     axes = len(place.size)
     spatial = x.shape[x.ndim - axes - 1 : -1]
     if count_include_pad:

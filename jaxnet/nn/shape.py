@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import check_axes, check_size
+from jaxnet.core.checks import check_axes, check_size
 from jaxnet.core.layer import Layer
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import jax
 
-from jaxnet.core.errors import check_size, describe, near
+from jaxnet.core.checks import check_size
+from jaxnet.core.errors import describe, near
 from jaxnet.nn.window import Ints, Window
 
 type Sizes = int | tuple[int, ...]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -123,8 +123,3 @@ def _padded(x: jax.Array, pads: Sequence[tuple[int, int]], fill: float) -> jax.A
         return x
     still = (0, 0, 0)
     return jax.lax.pad(x, jnp.asarray(fill, x.dtype), [still, *((*p, 0) for p in pads), still])
-
-
-def at_least_float32(dtype: Any) -> Any:
-    """The dtype to compute in; ``promote_types`` is an error under strict promotion."""
-    return jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype

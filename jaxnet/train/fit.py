@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet.core.errors import check_size, describe, is_array
+from jaxnet.core.checks import check_size
+from jaxnet.core.errors import describe, is_array
 from jaxnet.train.evaluate import averaged, batches, check_data, evaluate, gathered
 from jaxnet.train.interrupt import Interrupt
 from jaxnet.train.progress import Progress

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core import stats, tree
-from jaxnet.core.errors import check_key, describe, is_array
+from jaxnet.core.checks import check_key
+from jaxnet.core.errors import describe, is_array
 
 if TYPE_CHECKING:
     import optax

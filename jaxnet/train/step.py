@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core import stats
-from jaxnet.core.errors import check_size, describe, is_array
+from jaxnet.core.checks import check_size
+from jaxnet.core.errors import describe, is_array
 from jaxnet.train.state import TrainState
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Convolution against XLA's own, in float64, in value and every kind of derivative."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
