@@ -58,11 +58,10 @@ def report(matrix):
 
 def picture(history, matrix, images, labels, logits, path):
     """Learning curves, the confusion matrix, and the eight costliest mistakes."""
-    rows = [["curves"] * 5 + ["counts"] * 3, [f"mistake {i}" for i in range(8)]]
     figure, axes = plt.subplot_mosaic(
-        rows, figsize=(12, 7.5), layout="constrained", height_ratios=(2.5, 1)
+        "LLLLLCCC;01234567", figsize=(12, 7.5), layout="constrained", height_ratios=(2.5, 1)
     )
-    curves, counts = axes["curves"], axes["counts"]
+    curves, counts = axes["L"], axes["C"]
     epochs = np.arange(1, len(history["loss"]) + 1)
     curves.semilogy(epochs, history["loss"], label="training, with dropout")
     curves.semilogy(epochs, history["val_loss"], label="test")
@@ -81,7 +80,7 @@ def picture(history, matrix, images, labels, logits, path):
     costs = -np.asarray(jax.nn.log_softmax(logits))[np.arange(len(labels)), labels]
     guesses = np.asarray(logits.argmax(-1))
     for place, i in enumerate(np.argsort(-costs)[:8]):
-        worst = axes[f"mistake {place}"]
+        worst = axes[str(place)]
         worst.imshow(images[i, ..., 0], cmap="gray_r")
         colour = "black" if guesses[i] == labels[i] else "firebrick"
         title = f"true {labels[i]}, predicted {guesses[i]}\ncross-entropy {costs[i]:.2f}"

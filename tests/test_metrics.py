@@ -143,7 +143,9 @@ ERRORS = {
     r"the prediction of accuracy must be floating point": lambda: accuracy(LABELS, LABELS),
     r"labels of accuracy lie between 3 and 3, but 3 classes": lambda: accuracy(LOGITS, LABELS + 3),
     r"accuracy is the mean.*nothing": lambda: accuracy(LOGITS[:0], LABELS[:0]),
-    r"never broadcasts.*float32\[8,3\] and the targets int32\[8\]": lambda: binary_accuracy(LOGITS, LABELS),
+    r"never broadcasts.*float32\[8,3\] and the targets int32\[8\]": lambda: binary_accuracy(
+        LOGITS, LABELS
+    ),
     r"between 0.0 and 2.0, not within.*sigmoid\(logits\)":
         lambda: binary_accuracy(jnp.array([0.0, 2.0]), jnp.array([0, 1])),
     r"binary_accuracy is the mean.*nothing": lambda: binary_accuracy(LOGITS[:0], LOGITS[:0]),
