@@ -73,7 +73,7 @@ def picture(history, matrix, images, labels, logits, path):
     for (true, predicted), count in np.ndenumerate(matrix):
         if count:
             colour = "white" if count > 10 else "black"
-            counts.text(predicted, true, int(count), ha="center", va="center", color=colour)
+            counts.text(predicted, true, f"{count:.0f}", ha="center", va="center", color=colour)
     counts.set(title="confusion matrix", xlabel="predicted", ylabel="true")
     counts.set(xticks=range(10), yticks=range(10))
 
