@@ -65,45 +65,67 @@ def fit(
             raise ValueError("give validation_data or validation_split, not both")
         kept, held_out = _divide(state, size, validation_split)
         validation_data = jax.tree.map(lambda x: x[held_out], data)
-    data = jax.tree.map(jnp.asarray, data)
-    run, finish, zeros = _programs(loss_fn, tx, accumulate)
-    none = zeros(state, gathered(data, kept[:batch_size]))
+    epoch_of = _Epochs(loss_fn, tx, accumulate, jax.tree.map(jnp.asarray, data), batch_size)
     first = int(state.step) // -(-len(kept) // batch_size)
     history: dict[str, list[float]] = {}
-    chunk = 1
     with Interrupt() as interrupt, Progress(epochs, len(kept), enabled=progress) as display:
         for epoch in range(epochs):
             order = _rng(state, first + epoch).permutation(kept) if shuffle else kept
-            full, rest = batches(order, batch_size)
-            sums, last, start = none, none, 0
-            while start < len(full) and not interrupt.asked:
-                stop = min(start + chunk, len(full))
-                began = time.perf_counter()
-                state, sums = jax.block_until_ready(run(state, sums, data, full, start, stop))
-                if time.perf_counter() - began < _SECONDS_A_DISPATCH / 2:
-                    chunk *= 2
-                start = stop
-                seen = start * batch_size
-                display.advance(epoch, seen, averaged([(batch_size, sums)], seen))
-            seen = start * batch_size
-            if rest is not None and not interrupt.asked:
-                state, last = finish(state, gathered(data, rest))
-                seen += len(rest)
-            if seen:
-                means = averaged(
-                    [(batch_size, sums), (len(order) - len(full) * batch_size, last)], seen
-                )
+            show = functools.partial(display.advance, epoch)
+            state, means = epoch_of(state, order, interrupt, show)
+            if means:
                 _check_finite(means, epoch, data)
-                if validation_data is not None and not interrupt.asked:
-                    held = evaluate(loss_fn, state.params, validation_data, batch_size=batch_size)
-                    means |= {f"val_{name}": value for name, value in held.items()}
-                for name, value in means.items():
-                    history.setdefault(name, []).append(value)
-                display.end_epoch(epoch, means)
+            if validation_data is not None and not interrupt.asked:
+                held = evaluate(loss_fn, state.params, validation_data, batch_size=batch_size)
+                means |= {f"val_{name}": value for name, value in held.items()}
+            for name, value in means.items():
+                history.setdefault(name, []).append(value)
             if interrupt.asked:
                 display.note(f"stopped by Ctrl-C in epoch {epoch + 1}; returning what was learnt")
                 break
+            display.end_epoch(epoch, means)
     return state, history
+
+
+class _Epochs:
+    """Runs epochs in compiled dispatches, each of as many steps as take a fitting time."""
+
+    def __init__(
+        self,
+        loss_fn: LossFn,
+        tx: "optax.GradientTransformation",
+        accumulate: int,
+        data: Any,
+        batch_size: int,
+    ) -> None:
+        self.run, self.finish, self.zeros = _programs(loss_fn, tx, accumulate)
+        self.data, self.batch_size, self.steps = data, batch_size, 1
+
+    def __call__(
+        self,
+        state: TrainState,
+        order: np.ndarray,
+        interrupt: Interrupt,
+        show: Callable[[int, dict[str, float]], None],
+    ) -> tuple[TrainState, dict[str, float]]:
+        """The state after the epoch and its mean metrics: none if it was interrupted at once."""
+        full, rest = batches(order, self.batch_size)
+        sums = self.zeros(state, gathered(self.data, order[: self.batch_size]))
+        done, start = [(self.batch_size, sums)], 0
+        while start < len(full) and not interrupt.asked:
+            stop = min(start + self.steps, len(full))
+            began = time.perf_counter()
+            state, sums = jax.block_until_ready(self.run(state, sums, self.data, full, start, stop))
+            if time.perf_counter() - began < _SECONDS_A_DISPATCH / 2:
+                self.steps *= 2
+            start, done = stop, [(self.batch_size, sums)]
+            show(start * self.batch_size, averaged(done, start * self.batch_size))
+        seen = start * self.batch_size
+        if rest is not None and not interrupt.asked:
+            state, last = self.finish(state, gathered(self.data, rest))
+            seen += len(rest)
+            done.append((len(rest), last))
+        return state, averaged(done, seen) if seen else {}
 
 
 @functools.lru_cache(maxsize=16)

@@ -205,6 +205,15 @@ def test_returns_more_in_training(params, x, *, key=None):
     return x if key is None else (x, x.mean())
 
 
+@faulty(claim="where a training call uses its key, different keys give different results")
+def test_draws_in_vain(params, x, *, key=None):
+    return x if key is None else x + 0 * jax.random.normal(key, x.shape, x.dtype)
+
+
+def test_dropout_that_seldom_drops_is_random_all_the_same():
+    check_layer(nn.Dropout(0.005), X)
+
+
 # The batch
 
 influence = faulty(claim="at inference the examples of a batch do not influence each other")
