@@ -15,6 +15,11 @@ from jaxnet.core import tree
 from jaxnet.core.blueprint import Blueprint, Call, Record, trace
 from jaxnet.core.errors import brief, describe, is_array, misfits
 
+_FORWARD_MODE = (
+    "Statistics learn by a rule for gradients, so a training call has no forward mode (jvp, jacfwd). "
+    "Call the layer without a key: an inference call has it. Forward over reverse works on both."
+)
+
 # Which layer calls are under way, so that an error is explained once, by the outermost.
 _calls = threading.local()
 
@@ -49,6 +54,8 @@ def explained(call: Callable[..., Any]) -> Callable[..., Any]:
             if outermost:
                 del error.__dict__["jaxnet_frames"]
                 error.add_note(_whereabouts(frames[::-1]))
+                if isinstance(error, TypeError) and "custom_vjp" in str(error):
+                    error.add_note(_FORWARD_MODE)
                 if isinstance(params, dict):
                     _raise_misfits(error, self, params, args, kwargs)
             raise

@@ -132,6 +132,7 @@ class BatchNorm(Layer):
     running ``stats/mean [D]`` and ``stats/var [D]`` the gradient by which the train step moves
     them: ``new = (1 - momentum) * old + momentum * batch``, with the batch's unbiased variance.
     An inference call uses the running ones. Other leaves: ``scale [D]`` and ``bias [D]``.
+    Forward mode needs the inference call, since a training call's rule is one for gradients.
     ``axis_name`` adds the devices of a ``shard_map`` to the batch; under ``jit`` none is needed.
     Raises ValueError for a training call with one value a feature, whose variance says nothing.
 

@@ -128,3 +128,12 @@ def test_nan_checks_name_the_layer():
     with jax.debug_nans(True), pytest.raises(FloatingPointError) as caught:
         root(params, x)
     assert "body: Sequential(" in "\n".join(caught.value.__notes__)
+
+
+def test_forward_mode_of_a_training_call_names_the_inference_call():
+    norm = nn.Sequential(nn.BatchNorm())
+    params = norm.init(key, x)
+    with pytest.raises(TypeError) as caught:
+        jax.jvp(lambda x: norm(params, x, key=key), (x,), (x,))
+    assert "Call the layer without a key" in "\n".join(caught.value.__notes__)
+    jax.jvp(lambda x: norm(params, x), (x,), (x,))
