@@ -16,8 +16,9 @@ from jaxnet.core.blueprint import Blueprint, Call, Record, trace
 from jaxnet.core.errors import brief, describe, is_array, misfits
 
 _FORWARD_MODE = (
-    "Statistics learn by a rule for gradients, so a training call has no forward mode (jvp, jacfwd). "
-    "Call the layer without a key: an inference call has it. Forward over reverse works on both."
+    "Statistics learn by a rule for gradients, so a training call has no forward mode (jvp, "
+    "jacfwd). Call the layer without a key: an inference call has it. "
+    "Forward over reverse works on both."
 )
 
 # Which layer calls are under way, so that an error is explained once, by the outermost.
