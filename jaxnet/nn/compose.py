@@ -1,5 +1,6 @@
 """Layers made of layers: one after the other, around, and many times."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any
@@ -101,20 +102,27 @@ class Repeat(Layer):
     def __call__(self, params: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         params = stacked(params, self.n)
         keys = None if key is None else split(key, self.n)
-
-        def once(x: Any, params_and_key: tuple[Any, jax.Array | None]) -> tuple[Any, None]:
-            params, key = params_and_key
-            return _same(self.layer(params, x, key=key), x, self), None
-
-        if self.remat:
-            policy = None if self.remat is True else self.remat
-            # In a scan nothing can be moved across iterations, so no barrier is needed.
-            once = jax.checkpoint(once, policy=policy, prevent_cse=not self.scan)
+        once = _body(self)
         if self.scan:
             return jax.lax.scan(once, x, (params, keys), length=self.n, unroll=self.unroll)[0]
         for i in range(self.n):
             x, _ = once(x, jax.tree.map(lambda leaf: leaf[i], (params, keys)))
         return x
+
+
+@functools.lru_cache(maxsize=256)
+def _body(repeat: Repeat) -> Callable[..., Any]:
+    """One repetition, as ``scan`` wants it; the same function each time, or scan compiles anew."""
+
+    def once(x: Any, params_and_key: tuple[Any, jax.Array | None]) -> tuple[Any, None]:
+        params, key = params_and_key
+        return _same(repeat.layer(params, x, key=key), x, repeat), None
+
+    if not repeat.remat:
+        return once
+    policy = None if repeat.remat is True else repeat.remat
+    # In a scan nothing can be moved across iterations, so no barrier is needed.
+    return jax.checkpoint(once, policy=policy, prevent_cse=not repeat.scan)
 
 
 class MLP(Layer):

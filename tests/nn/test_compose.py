@@ -1,0 +1,97 @@
+import chex
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxnet import nn
+
+key = jax.random.key(0)
+x = jax.random.normal(key, (5, 3))
+
+
+class Block(nn.Layer):
+    def __call__(self, params, x, *, key=None):
+        x = nn.BatchNorm()(params["norm"], jnp.tanh(nn.Linear(3)(params["linear"], x)), key=key)
+        return nn.dropout(x, 0.2, key)
+
+
+def by_hand(params, x, key, n):
+    keys = [None] * n if key is None else jax.random.split(key, n)
+    for i in range(n):
+        x = Block()(jax.tree.map(lambda leaf, i=i: leaf[i], params), x, key=keys[i])
+    return x
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"unroll": 2},
+        {"remat": True},
+        {"remat": jax.checkpoint_policies.dots_saveable},
+        {"scan": False},
+        {"scan": False, "remat": True},
+    ],
+    ids=str,
+)
+def test_every_form_of_repeat_is_the_loop_in_values_and_gradients(options, training):
+    repeat, call_key = nn.Repeat(Block(), 3, **options), key if training else None
+    params = repeat.init(key, x)
+
+    def total(run):
+        return jax.jit(jax.value_and_grad(lambda p, x: jnp.square(run(p, x)).sum(), (0, 1)))
+
+    ours = total(lambda p, x: repeat(p, x, key=call_key))(params, x)
+    expected = total(lambda p, x: by_hand(p, x, call_key, 3))(params, x)
+    chex.assert_trees_all_close(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_eager_repeat_is_traced_once():
+    traces = []
+
+    @nn.layer
+    def counted(params, x, *, key=None):
+        traces.append(None)
+        return nn.Linear(3)(params, x)
+
+    params = nn.Repeat(counted, 2).init(key, x)
+    nn.Repeat(counted, 2)(params, x)
+    before = len(traces)
+    nn.Repeat(counted, 2)(params, x)
+    assert len(traces) == before
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (nn.Repeat(nn.Linear(4), 2), r"Repeat\(Linear\(4\), 2\) needs a layer that keeps shape.*"),
+        (nn.Residual(nn.Linear(4)), r"float32\[5,4\] of float32\[5,3\]"),
+        (
+            nn.Residual(nn.layer(lambda p, x, *, key=None: x.astype(jnp.bfloat16))),
+            r"made bfloat16\[5,3\] of float32\[5,3\]",
+        ),
+    ],
+)
+def test_repeat_and_residual_keep_shape_and_dtype(layer, message):
+    with pytest.raises(ValueError, match=message):
+        layer.init(key, x)
+
+
+def test_repeat_checks_the_leading_axis():
+    params = nn.Repeat(nn.Linear(3), 3).init(key, x)
+    with pytest.raises(ValueError, match=r"mismatch    kernel: given float32\[3,3,3\], needs"):
+        nn.Repeat(nn.Linear(3), 4)(params, x)
+
+
+def test_each_part_of_a_sequential_has_a_key_of_its_own():
+    ones = jnp.ones((1000,))
+    once = nn.Sequential(nn.Dropout(0.5))({}, ones, key=key) != 0
+    twice = nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.5))({}, ones, key=key) != 0
+    assert 0.45 < once.mean() < 0.55 and 0.2 < twice.mean() < 0.3
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Repeat(nn.Linear(3), 0), lambda: nn.MLP(0)])
+def test_sizes_are_positive(make):
+    with pytest.raises(ValueError, match="must be an int of at least 1, but is 0"):
+        make().init(key, x)
