@@ -11,8 +11,8 @@ import numpy as np
 def describe(x: Any) -> str:
     """A value in a few characters: arrays as ``float32[2,5]``, anything else by its type.
 
-    >>> describe(jnp.zeros((2, 5)))
-    'float32[2,5]'
+    >>> describe(np.zeros((2, 5)))
+    'float64[2,5]'
     """
     if is_array(x):
         return f"{x.dtype}[{','.join(map(str, x.shape))}]"
