@@ -51,3 +51,10 @@ def test_digits(tmp_path, monkeypatch, capsys):
     assert 100 * float((predicted == labels).mean()) == pytest.approx(accuracy, abs=0.01)
     assert imread(tmp_path / "digits.png").shape[:2] == (900, 1440)
     assert len(re.findall(r"^ +\d  +0\.\d{3}|^ +\d  +1\.000", out, re.MULTILINE)) == 10
+
+
+@pytest.mark.slow
+def test_digits_in_full_reach_their_accuracy(tmp_path, monkeypatch, capsys):
+    _, out = run("digits.py", "--folder", str(tmp_path), monkeypatch=monkeypatch, capsys=capsys)
+    (accuracy,) = map(float, re.findall(r"test accuracy (\S+) %", out))
+    assert accuracy >= 98.5
