@@ -33,7 +33,7 @@ def by_hand(params, x, key, n):
         {"scan": False},
         {"scan": False, "remat": True},
     ],
-    ids=str,
+    ids=["plain", "unroll", "remat", "policy", "loop", "loop-remat"],
 )
 def test_every_form_of_repeat_is_the_loop_in_values_and_gradients(options, training):
     repeat, call_key = nn.Repeat(Block(), 3, **options), key if training else None
