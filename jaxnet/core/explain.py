@@ -1,6 +1,7 @@
 """Errors that teach: which layers and paths an error arose in, and all leaves that do not fit.
 
-Nothing here runs until something has gone wrong.
+Every layer call goes through ``explained``, which does nothing until something has gone wrong, and
+on a blueprint writes down who was called on what.
 """
 
 import dataclasses
@@ -33,7 +34,7 @@ class _Frame:
 
 
 def explained(call: Callable[..., Any]) -> Callable[..., Any]:
-    """``call``, whose errors name the layers and paths on the way; costs nothing otherwise."""
+    """``call``, whose errors name the layers and paths on the way."""
 
     @functools.wraps(call)
     def wrapped(self: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
