@@ -65,7 +65,11 @@ def fit(
             raise ValueError("give validation_data or validation_split, not both")
         kept, held_out = _divide(state, size, validation_split)
         validation_data = jax.tree.map(lambda x: x[held_out], data)
-    epoch_of = _Epochs(loss_fn, tx, accumulate, jax.tree.map(jnp.asarray, data), batch_size)
+    if validation_data is not None:
+        check_data(validation_data)
+        validation_data = jax.tree.map(jnp.asarray, validation_data)
+    on_device = jax.tree.map(jnp.asarray, data)
+    epoch_of = _Epochs(_programs(loss_fn, tx, accumulate), state, on_device, batch_size)
     first = int(state.step) // -(-len(kept) // batch_size)
     history: dict[str, list[float]] = {}
     with Interrupt() as interrupt, Progress(epochs, len(kept), enabled=progress) as display:
@@ -92,13 +96,13 @@ class _Epochs:
 
     def __init__(
         self,
-        loss_fn: LossFn,
-        tx: "optax.GradientTransformation",
-        accumulate: int,
+        programs: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Metrics]],
+        state: TrainState,
         data: Any,
         batch_size: int,
     ) -> None:
-        self.run, self.finish, self.zeros = _programs(loss_fn, tx, accumulate)
+        self.run, self.finish, zeros = programs
+        self.none = zeros(state, jax.tree.map(lambda x: x[:batch_size], data))
         self.data, self.batch_size, self.steps = data, batch_size, 1
 
     def __call__(
@@ -110,8 +114,8 @@ class _Epochs:
     ) -> tuple[TrainState, dict[str, float]]:
         """The state after the epoch and its mean metrics: none if it was interrupted at once."""
         full, rest = batches(order, self.batch_size)
-        sums = self.zeros(state, gathered(self.data, order[: self.batch_size]))
-        done, start = [(self.batch_size, sums)], 0
+        sums, start = self.none, 0
+        done = [(self.batch_size, sums)]
         while start < len(full) and not interrupt.asked:
             stop = min(start + self.steps, len(full))
             began = time.perf_counter()

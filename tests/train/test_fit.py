@@ -183,6 +183,7 @@ def test_a_live_bar_in_a_terminal(capsys, monkeypatch):
         ({"batch_size": 0.5}, "batch_size must be an int of at least 1, but is 0.5"),
         ({"validation_split": 1.5}, "leaves -51 to train on and 154 to validate on"),
         ({"validation_split": 0.1, "validation_data": (x, y)}, "not both"),
+        ({"validation_data": (x, y[:5]), "epochs": 10**9}, r"one first axis.*float32\[5,1\]"),
         ({"data": (x * np.nan, y)}, r"became nan in epoch 1; .*in float32\[103,3\]: clean it"),
     ],
 )
