@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from exact import close, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
@@ -15,18 +16,10 @@ from jax.test_util import check_grads
 import jaxnet as jn
 from jaxnet.nn.conv import Conv, conv
 
+pytestmark = pytest.mark.usefixtures("strict")
+
 ORDERS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 CANONICAL = lax.conv_dimension_numbers((1,) * 4, (1,) * 4, ORDERS[2])
-
-
-@pytest.fixture(autouse=True)
-def strict():
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"):
-        yield
-
-
-def draw(shape, seed=0):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
 
 
 def xla(x, kernel, stride, padding, dilation, groups):
@@ -35,12 +28,6 @@ def xla(x, kernel, stride, padding, dilation, groups):
         x, kernel, stride, padding, rhs_dilation=dilation, dimension_numbers=order,
         feature_group_count=groups,
     )  # fmt: skip
-
-
-def close(a, b):
-    assert a.shape == b.shape
-    assert a.dtype == b.dtype
-    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
 @st.composite

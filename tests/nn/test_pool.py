@@ -7,27 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from exact import close, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
 from jaxnet.nn.pool import AvgPool, MaxPool, avg_pool, max_pool
 
-
-@pytest.fixture(autouse=True)
-def strict():
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"):
-        yield
-
-
-def draw(shape, seed=0):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
-
-
-def close(a, b):
-    assert a.shape == b.shape
-    assert a.dtype == b.dtype
-    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+pytestmark = pytest.mark.usefixtures("strict")
 
 
 def reduce_window(x, window, stride, pads, of):
