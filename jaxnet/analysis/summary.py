@@ -1,9 +1,10 @@
 """A model at a glance: its layers, their shapes and parameters, without running it."""
 
 import io
-import math
 from collections.abc import Callable
 from typing import Any
+
+import jax
 
 from jaxnet.core.blueprint import Call, Record, trace
 from jaxnet.core.errors import brief, describe
@@ -40,27 +41,25 @@ def _table(record: Record) -> str:
     for heading in ("path", "layer", "output"):
         table.add_column(heading, no_wrap=True)
     table.add_column("parameters", justify="right", no_wrap=True)
+    specs = record.specs
     for call in record.calls:
-        table.add_row(*_row(call, record))
+        table.add_row(*_row(call, specs))
     file = io.StringIO()
     Console(file=file, width=200).print(table)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
-def _row(call: Call, record: Record) -> tuple[str, str, str, str]:
-    inside = [
-        spec
-        for path, spec in record.specs.items()
-        if not call.path or path.startswith(call.path + "/")
-    ]
-    depth = call.path.count("/") + bool(call.path)
-    size = sum(spec.size for spec in inside)
+def _row(call: Call, specs: dict[str, jax.ShapeDtypeStruct]) -> tuple[str, str, str, str]:
+    start = f"{call.path}/" if call.path else ""
+    size = sum(spec.size for path, spec in specs.items() if path.startswith(start))
+    depth = start.count("/")
     outputs = ", ".join(map(describe, call.outputs))
     return call.path, "  " * depth + brief(call.layer, 40), outputs, f"{size:,}" if size else ""
 
 
 def _total(record: Record) -> str:
-    stats = sum(s.size for path, s in record.specs.items() if "stats" in path.split("/"))
-    size = sum(spec.size for spec in record.specs.values()) - stats
-    room = sum(math.prod(spec.shape) * spec.dtype.itemsize for spec in record.specs.values())
+    specs = record.specs
+    stats = sum(spec.size for path, spec in specs.items() if "stats" in path.split("/"))
+    size = sum(spec.size for spec in specs.values()) - stats
+    room = sum(spec.size * spec.dtype.itemsize for spec in specs.values())
     return f"{size:,} parameters" + f" and {stats:,} statistics" * bool(stats) + f", {room:,} bytes"

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxnet.core import tree
 from jaxnet.core.checks import check_key
-from jaxnet.core.errors import describe, is_array, listing, near
+from jaxnet.core.errors import describe, is_array, near
 
 type Initializer = Callable[..., jax.Array]  # init(key, shape, dtype)
 
@@ -27,7 +27,7 @@ class Leaf:
     shape: tuple[int, ...]
     stack: tuple[int, ...]
     dtype: Any
-    init: Initializer = dataclasses.field(compare=False)
+    init: Initializer
 
     @property
     def spec(self) -> jax.ShapeDtypeStruct:
@@ -101,7 +101,7 @@ def param(
         path = params[name].path
         leaf = Leaf(shape, params.stack, jnp.dtype(dtype or jnp.result_type(float)), init)
         known = params.record.leaves.setdefault(path, leaf)
-        if known != leaf:
+        if dataclasses.replace(known, init=init) != leaf:
             raise ValueError(
                 f"{path} is used twice, as {describe(known.spec)} and as {describe(leaf.spec)}; "
                 "one name is one shared leaf: give the second another name, or the same shape"
@@ -185,15 +185,3 @@ def specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> dict[str, 
     record = Record()
     trace(layer, *inputs, record=record, **options)
     return tree.unflatten(record.specs)
-
-
-def check_child_names(params: Params, names: list[str], what: str) -> None:
-    """Raise if a combinator's dict holds parts that it does not have, which would be ignored."""
-    extra = (
-        [] if isinstance(params, Blueprint) else [k for k in params if k not in (*names, "taps")]
-    )
-    if extra:
-        raise ValueError(
-            f"{what} has no part for the parameters {listing(extra)}; its parts are "
-            f"{listing(names)}: they were made for another model"
-        )

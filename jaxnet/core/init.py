@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core import tree
-from jaxnet.core.blueprint import Initializer, Record, trace
+from jaxnet.core.blueprint import Leaf, Record, trace
 from jaxnet.core.checks import check_key
 from jaxnet.core.errors import describe
 
 # What one draw shares: leaves that agree in all of it are drawn by one vmapped initializer.
-type Alike = tuple[Initializer, tuple[int, ...], tuple[int, ...], Any, Any]
+type Alike = tuple[Leaf, Any]
 
 _DRAWN_TOGETHER = 1 << 20  # entries: small leaves share one draw, large ones come one by one
 
@@ -43,7 +43,7 @@ def init(
     check_key(key)
     record = Record()
     trace(layer, *inputs, record=record, **options)
-    plan = tuple((path, leaf, leaf.init) for path, leaf in record.leaves.items())
+    plan = tuple(record.leaves.items())
     return tree.unflatten(_drawer(plan, _by_path(plan, out_shardings))(key))
 
 
@@ -60,9 +60,8 @@ def _by_path(plan: tuple[Any, ...], shardings: Any) -> tuple[Any, ...]:
 def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
     """The compiled program for a plan, kept so that a second ``init`` does not compile again."""
     groups: dict[Alike, list[str]] = {}
-    for (path, leaf, initializer), sharding in zip(plan, shardings, strict=True):
-        alike = (initializer, leaf.shape, leaf.stack, leaf.dtype, sharding)
-        groups.setdefault(alike, []).append(path)
+    for (path, leaf), sharding in zip(plan, shardings, strict=True):
+        groups.setdefault((leaf, sharding), []).append(path)
 
     def draw(key: jax.Array) -> dict[str, Any]:
         return {
@@ -76,19 +75,21 @@ def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., 
 
 
 def _draw_alike(key: jax.Array, alike: Alike, paths: list[str]) -> jax.Array:
-    initializer, shape, stack, dtype, sharding = alike
+    leaf, sharding = alike
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.stack([_number(p) for p in paths]))
-    for n in stack:
+    for n in leaf.stack:
         keys = jax.vmap(lambda key, n=n: _fold_each(key, n))(keys).reshape(-1)
     # Large leaves one after the other: random bits take several times the room of a leaf.
-    together = max(1, _DRAWN_TOGETHER // max(1, math.prod(shape)))
-    leaves = jax.lax.map(lambda key: initializer(key, shape, dtype), keys, batch_size=together)
-    if leaves.shape != (len(keys), *shape) or leaves.dtype != dtype:
+    together = max(1, _DRAWN_TOGETHER // max(1, math.prod(leaf.shape)))
+    leaves = jax.lax.map(
+        lambda key: leaf.init(key, leaf.shape, leaf.dtype), keys, batch_size=together
+    )
+    if leaves.shape != (len(keys), *leaf.shape) or leaves.dtype != leaf.dtype:
         raise ValueError(
             f"the initializer of {paths[0]} made {describe(leaves[0])}, but "
-            f"{describe(jax.ShapeDtypeStruct(shape, dtype))} was asked of it"
+            f"{describe(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype))} was asked of it"
         )
-    leaves = leaves.reshape(len(paths), *stack, *shape)
+    leaves = leaves.reshape(len(paths), *leaf.spec.shape)
     if isinstance(sharding, jax.sharding.NamedSharding):
         # Without it the group, which has no sharding of its own, may be drawn whole and then cut.
         spec = jax.sharding.PartitionSpec(None, *sharding.spec)

@@ -7,9 +7,9 @@ from typing import Any
 
 import jax
 
-from jaxnet.core.blueprint import check_child_names, child, split, stacked
+from jaxnet.core.blueprint import Blueprint, child, split, stacked
 from jaxnet.core.checks import check_size
-from jaxnet.core.errors import describe
+from jaxnet.core.errors import describe, listing
 from jaxnet.core.layer import Layer
 from jaxnet.nn.activation import gelu
 from jaxnet.nn.dropout import check_rate, dropout
@@ -50,7 +50,7 @@ class Sequential(Layer):
 
     def __call__(self, params: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         names = [str(i) for i in range(len(self.layers))]
-        check_child_names(params, names, "Sequential")
+        _check_names(params, names, "Sequential")
         keys = split(key, len(names))
         for name, layer, own_key in zip(names, self.layers, keys, strict=True):
             x = apply(layer, child(params, name), x, own_key)
@@ -150,7 +150,7 @@ class MLP(Layer):
     def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         hidden = (self.hidden,) if isinstance(self.hidden, int) else self.hidden
         features = x.shape[-1] if self.features is None else self.features
-        check_child_names(params, [str(i) for i in range(len(hidden) + 1)], "MLP")
+        _check_names(params, [str(i) for i in range(len(hidden) + 1)], "MLP")
         keys = split(key if self.dropout else None, len(hidden))
         for i, (size, key) in enumerate(zip(hidden, keys, strict=True)):
             x = self.activation(Linear(size)(params[str(i)], x))
@@ -167,3 +167,14 @@ def _same(y: Any, x: Any, layer: Layer) -> Any:
             f"{describe(y)} of {describe(x)}"
         )
     return y
+
+
+def _check_names(params: Any, names: list[str], what: str) -> None:
+    """Raise if a combinator's dict holds parts that it does not have, which would be ignored."""
+    if isinstance(params, Blueprint):
+        return
+    if extra := [name for name in params if name not in (*names, "taps")]:
+        raise ValueError(
+            f"{what} has no part for the parameters {listing(extra)}; its parts are "
+            f"{listing(names)}: they were made for another model"
+        )

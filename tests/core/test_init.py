@@ -135,7 +135,7 @@ def test_sharded_parameters_never_exist_whole(blocks):
 
     record = Record()
     trace(blocks, x, record=record)
-    plan = tuple((path, leaf, leaf.init) for path, leaf in record.leaves.items())
+    plan = tuple(record.leaves.items())
     program: Any = _drawer(plan, _by_path(plan, shardings))
     memory = program.lower(key).compile().memory_analysis()
     whole = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
