@@ -1,0 +1,38 @@
+"""What holds for every part: mistakes are explained, and 16-bit floats stay finite."""
+
+import catalogue
+import goldens
+import jax
+import jax.numpy as jnp
+import pytest
+
+MISTAKES = catalogue.rows("MISTAKES")
+CASES = goldens.cases()
+# The first case of each part stands for all.
+FIRST = {case.call: name for name, case in reversed(CASES.items())}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [pytest.param(go, words, id=f"{call}-{i}") for i, (call, go, *words) in enumerate(MISTAKES)],
+)
+def test_a_mistake_is_explained(mistake, words):
+    with pytest.raises(ValueError, match=r".+") as info:
+        mistake()
+    message = str(info.value)
+    assert words, "say what the message must name"
+    assert all(word in message for word in words), message
+    assert len(message) < 700
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", sorted(FIRST.values()))
+def test_half_precision_stays_finite(name, dtype):
+    case = CASES[name]
+    results, grads = goldens.pull(case, dtype)
+    for i, y in enumerate(results):
+        wanted = case.arrays["results"][str(i)]
+        assert jnp.isfinite(y)[abs(wanted) < 6e4].all()
+        assert y.dtype == dtype or not case.call.startswith("nn.") or y.dtype == wanted.dtype
+    for x in jax.tree.leaves(grads):
+        assert jnp.isfinite(x).all()
