@@ -6,6 +6,7 @@ from jaxnet.core.tap import tap as tap
 from jaxnet.nn import activation as activation
 from jaxnet.nn import initializers as initializers
 from jaxnet.nn.activation import *  # noqa: F403
+from jaxnet.nn.branches import Branches as Branches
 from jaxnet.nn.compose import MLP as MLP
 from jaxnet.nn.compose import Repeat as Repeat
 from jaxnet.nn.compose import Residual as Residual

@@ -1,7 +1,7 @@
 """Layers made of layers: one after the other, around, and many times."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -16,9 +16,37 @@ from jaxnet.nn.dropout import check_rate, dropout
 from jaxnet.nn.linear import Linear
 
 
-def apply(layer: Any, params: Any, x: Any, key: jax.Array | None) -> Any:
+def apply(layer: Any, params: Any, x: Any, *, key: jax.Array | None) -> Any:
     """Call a layer, or a plain function of ``x`` where that stands in its place."""
     return layer(params, x, key=key) if isinstance(layer, Layer) else layer(x)
+
+
+def check_parts(layers: Sequence[Any], what: str) -> None:
+    """Raise unless all are layers or functions."""
+    for part in layers:
+        if not callable(part) or isinstance(part, type):
+            made = f"; write {part.__name__}(…)" if isinstance(part, type) else ""
+            raise ValueError(
+                f"{what} takes layers and functions one by one, but was given {part!r}{made}"
+            )
+
+
+def list_parts(layers: Sequence[Any]) -> str:
+    """How layers and functions read in the ``repr`` of what holds them."""
+    return ", ".join(getattr(x, "__name__", repr(x)) for x in layers)
+
+
+def calls(
+    layers: Sequence[Any], params: Any, key: jax.Array | None, what: str
+) -> list[Callable[[Any], Any]]:
+    """Each as a function of its input; that at ``i`` has the leaves under ``str(i)`` and a key."""
+    names = [str(i) for i in range(len(layers))]
+    _check_names(params, names, what)
+    keys = split(key, len(names))
+    return [
+        functools.partial(apply, layer, child(params, name), key=own_key)
+        for name, layer, own_key in zip(names, layers, keys, strict=True)
+    ]
 
 
 class Sequential(Layer):
@@ -35,25 +63,16 @@ class Sequential(Layer):
     layers: tuple[Callable[..., Any], ...]
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
-        for part in layers:
-            if not callable(part) or isinstance(part, type):
-                made = f"; write {part.__name__}(…)" if isinstance(part, type) else ""
-                raise ValueError(
-                    f"Sequential takes layers and functions one by one, but was given {part!r}"
-                    f"{made}"
-                )
+        check_parts(layers, "Sequential")
         object.__setattr__(self, "layers", layers)
         self.__post_init__()
 
     def __repr__(self) -> str:
-        return f"Sequential({', '.join(getattr(x, '__name__', repr(x)) for x in self.layers)})"
+        return f"Sequential({list_parts(self.layers)})"
 
     def __call__(self, params: Any, x: Any, *, key: jax.Array | None = None) -> Any:
-        names = [str(i) for i in range(len(self.layers))]
-        _check_names(params, names, "Sequential")
-        keys = split(key, len(names))
-        for name, layer, own_key in zip(names, self.layers, keys, strict=True):
-            x = apply(layer, child(params, name), x, own_key)
+        for call in calls(self.layers, params, key, "Sequential"):
+            x = call(x)
         return x
 
 
@@ -69,7 +88,7 @@ class Residual(Layer):
     layer: Callable[..., Any]
 
     def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
-        return x + _same(apply(self.layer, params, x, key), x, self)
+        return x + _same(apply(self.layer, params, x, key=key), x, self)
 
 
 class Repeat(Layer):

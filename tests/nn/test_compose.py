@@ -2,6 +2,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
+from exact import close, draw
 
 from jaxnet import nn
 
@@ -95,3 +96,28 @@ def test_each_part_of_a_sequential_has_a_key_of_its_own():
 def test_sizes_are_positive(make):
     with pytest.raises(ValueError, match="must be an int of at least 1, but is 0"):
         make().init(key, x)
+
+
+@pytest.mark.oracle("nn.Branches", "nn.Sequential", "nn.Residual", gradients=True)
+@pytest.mark.parametrize(
+    ("merge", "reference"),
+    [
+        ("sum", lambda a, b: a + b),
+        ("mean", lambda a, b: (a + b) / 2),
+        ("product", lambda a, b: a * b),
+        ("max", lambda a, b: jnp.where(a > b, a, b)),
+        ("min", lambda a, b: jnp.where(a < b, a, b)),
+        ("concatenate", lambda a, b: jnp.concatenate([a, b], -1)),
+        (jnp.subtract, lambda a, b: a - b),
+    ],
+    ids=str,
+)
+def test_combinators_are_their_formulas(merge, reference, strict):
+    inner = nn.Sequential(jnp.sin, nn.Residual(jnp.cos))
+    layer, x = nn.Branches(inner, jnp.tanh, merge=merge), draw((3, 4))
+
+    def formula(x):
+        return reference(jnp.sin(x) + jnp.cos(jnp.sin(x)), jnp.tanh(x))
+
+    close(layer({}, x), formula(x))
+    close(jax.grad(lambda x: layer({}, x).sum())(x), jax.grad(lambda x: formula(x).sum())(x))
