@@ -1,5 +1,6 @@
 """One step of training: a pure function of state and batch, compiled."""
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ def plain_step(loss_fn: LossFn, tx: "optax.GradientTransformation", *, accumulat
     import optax
 
     check_size(accumulate, "accumulate")
+    sees_loss = _sees_loss(tx)
     gradient = jax.value_and_grad(lambda *args: scored(loss_fn, *args), has_aux=True)
 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
@@ -58,7 +60,8 @@ def plain_step(loss_fn: LossFn, tx: "optax.GradientTransformation", *, accumulat
             metrics, grads = _accumulated(gradient, state.params, batch, key, accumulate)
         weights, statistics = stats.divide(state.params)
         weight_grads, stat_grads = stats.divide(grads)
-        updates, opt_state = tx.update(weight_grads, state.opt_state, weights)
+        extra = {"value": metrics["loss"]} if sees_loss else {}
+        updates, opt_state = tx.update(weight_grads, state.opt_state, weights, **extra)
         params = stats.unite(
             optax.apply_updates(weights, updates),  # pyright: ignore[reportArgumentType]
             stats.update(statistics, stat_grads),
@@ -66,6 +69,12 @@ def plain_step(loss_fn: LossFn, tx: "optax.GradientTransformation", *, accumulat
         return TrainState(state.step + 1, params, opt_state, state.key), metrics
 
     return step
+
+
+def _sees_loss(tx: "optax.GradientTransformation") -> bool:
+    """Whether an optimizer takes the loss, ``update(…, value=loss)``, as that of a plateau does."""
+    parameters = inspect.signature(tx.update).parameters
+    return "value" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def scored(

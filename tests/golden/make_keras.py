@@ -14,7 +14,12 @@ defaults (rate 0.001, epsilon 1e-7); 10 epochs of batches of 32, 32, 32 and 4.
     predictions [100, 2]     probabilities after training; accuracy [], the share that is right
 
 losses.safetensors: adds the cases keras_categorical and keras_categorical_sure;
-optim.safetensors: adds the optimizers of Keras; make_torch.py describes both files.
+make_torch.py describes the file.
+
+optim.safetensors, float64: 20 steps along given gradients; see gradients.py.
+    start [7], grads [20, 7]
+    keras_adam, keras_adamw [20, 7]   parameters after each step, rate 0.01; right to about 1e-5
+    keras_adam_exact [20, 7]          the same with betas 1 - 2^-3 and 1 - 2^-10
 """
 
 import json
@@ -130,8 +135,8 @@ def save(name: str, arrays: dict[str, np.ndarray], metadata: dict[str, str] | No
 def main() -> None:
     save("classifier", classifier())
     save("losses", *losses())
-    torch_part = load_file(FOLDER / "optim.safetensors")
-    save("optim", torch_part | optimizers(*gradients.problem()))
+    start, grads = gradients.problem()
+    save("optim", {"start": start, "grads": grads} | optimizers(start, grads))
 
 
 if __name__ == "__main__":

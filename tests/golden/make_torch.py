@@ -3,7 +3,7 @@
     python tests/golden/make_torch.py
 
 in an environment with torch and safetensors; last run with torch 2.13.0, numpy 2.5.5 and
-safetensors 0.8.0. Then run make_keras.py, which adds to losses and optim. All arrays have
+safetensors 0.8.0. All arrays have
 jaxnet's layout (features last, kernels ``[..., in, out]``) and paths (``jaxnet.tree.unflatten``
 makes nested dicts of them).
 
@@ -35,22 +35,21 @@ losses.safetensors, float64: metadata ``cases`` (JSON) has each case's function 
     <case>/each, <case>/mean   losses before and after averaging
     <case>/grad                of the mean, with respect to the predictions
 
-optim.safetensors, float64: 20 steps along given gradients; see gradients.py.
-    start [7], grads [20, 7]
-    <optimizer> [20, 7]      parameters after each step of
-        torch_sgd, torch_momentum, torch_nesterov   rate 0.1, momentum 0.9
-        torch_adam, torch_adamw                     rate 0.01
-        keras_adam, keras_adamw                     rate 0.01; right to about 1e-5
-        keras_adam_exact                            the same with betas 1 - 2^-3 and 1 - 2^-10
+optimizers.safetensors, float64: metadata ``cases`` (JSON) has each case's call and options.
+    start [4, 3], grads [20, 4, 3]
+    <case>/weights [20, 4, 3]   after each step along these gradients (``lbfgs``: those of
+                                ``sum(k x^4 / 4 + x^2 / 2)`` with k from 1 to 12)
+    <case>/averages             of asgd
+    <case>/rates [60]           of a schedule from 0.1, one a step
 """
 
 from pathlib import Path
 
-import gradients
 import numpy as np
 import torch
 import torch_layers
 import torch_losses
+import torch_optimizers
 import torch_training
 from safetensors.numpy import save_file
 
@@ -70,8 +69,7 @@ def main() -> None:
     save("batchnorm", torch_training.batchnorm())
     save("layers", *torch_layers.arrays())
     save("losses", *torch_losses.arrays())
-    start, grads = gradients.problem()
-    save("optim", {"start": start, "grads": grads} | torch_training.optimizers(start, grads))
+    save("optimizers", *torch_optimizers.arrays())
 
 
 if __name__ == "__main__":

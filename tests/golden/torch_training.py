@@ -1,4 +1,4 @@
-"""The contents of regression, batchnorm and (for PyTorch) optim.safetensors."""
+"""The contents of regression and batchnorm.safetensors."""
 
 import itertools
 from collections.abc import Callable
@@ -118,30 +118,3 @@ def weights(net: nn.Module, prefix: str) -> Arrays:
         array = np.array(tensor.numpy(), order="C")
         made[f"{prefix}/{position}/{names.get(name, name)}"] = array
     return made
-
-
-def optimizers(start: np.ndarray, grads: np.ndarray) -> Arrays:
-    """Parameters [20, n] after each step along fixed gradients, by optimizer."""
-    made = {
-        "torch_sgd": (torch.optim.SGD, {"lr": 0.1}),
-        "torch_momentum": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
-        "torch_nesterov": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-        "torch_adam": (torch.optim.Adam, {"lr": 0.01}),
-        "torch_adamw": (torch.optim.AdamW, {"lr": 0.01}),
-    }
-    return {name: follow(*how, start, grads) for name, how in made.items()}
-
-
-def follow(
-    optimizer: Callable[..., torch.optim.Optimizer],
-    options: dict[str, float],
-    start: np.ndarray,
-    grads: np.ndarray,
-) -> np.ndarray:
-    leaf = torch.tensor(start, requires_grad=True)
-    rule, path = optimizer([leaf], **options), []
-    for grad in grads:
-        leaf.grad = torch.from_numpy(grad)
-        rule.step()
-        path.append(leaf.detach().numpy().copy())
-    return np.stack(path)

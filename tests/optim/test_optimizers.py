@@ -1,5 +1,6 @@
 """Optimizers against the update rules of PyTorch and Keras, written out in NumPy float64."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxnet import optim, tree
+from jaxnet import nn, optim, train, tree
 
 type Array = np.ndarray
 type Rule = Callable[[Array, Array, int, dict[str, Any]], Array]  # (w, g, t from 1, memory) -> w
@@ -216,3 +217,125 @@ ERRORS = {
 def test_errors(message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ERRORS[message]()
+
+
+def test_own_states_can_be_mapped_like_parameters() -> None:
+    for tx in (optim.adafactor(), optim.nadam(), optim.averaging(optim.rprop())):
+        specs = tree.map_paths(lambda path, _: path, PARAMS)
+        mapped = optax.tree.map_params(tx, lambda _, x: x, tx.init(PARAMS), specs)
+        assert set(tree.flatten(PARAMS)) <= set(map(str, jax.tree.leaves(mapped)))
+
+
+def test_patterns_may_name_frozen_leaves() -> None:
+    tx = optim.freeze(optim.adamw(0.1, decay="body/**"), "body/**")
+    updates, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+    assert not updates["body"]["kernel"].any()  # pyright: ignore
+
+
+def test_each_path_has_its_optimizer_and_its_factor() -> None:
+    tx = optim.by_path({"**/kernel": optim.muon(0.1), "**": optim.gradient_descent(1.0)})
+    tx = optim.scale_by_path(tx, {"head/**": 0.5, "**": 1.0})
+    updates: Any = tx.update(PARAMS, tx.init(PARAMS), PARAMS)[0]
+    np.testing.assert_allclose(updates["body"]["bias"], -1)
+    np.testing.assert_allclose(updates["head"]["bias"], -0.5)
+    alone = optim.muon(0.1)
+    kernels = {name: {"kernel": PARAMS[name]["kernel"]} for name in PARAMS}
+    wanted: Any = alone.update(kernels, alone.init(kernels), kernels)[0]
+    np.testing.assert_allclose(updates["body"]["kernel"], wanted["body"]["kernel"], rtol=1e-6)
+    np.testing.assert_allclose(updates["head"]["kernel"], wanted["head"]["kernel"] / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["value", "norm", "leaf_norm", "ratio"])
+def test_clips(name: str) -> None:
+    rng = np.random.default_rng(0)
+    grads = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), jnp.float32), PARAMS)
+    tx = optim.clip(optim.gradient_descent(1.0), **{name: 0.3})
+    updates = tree.flatten(tx.update(grads, tx.init(PARAMS), PARAMS)[0])
+    whole = math.sqrt(sum(float((g**2).sum()) for g in jax.tree.leaves(grads)))
+    for path, grad in tree.flatten(grads).items():
+        norm = np.linalg.norm(grad)
+        axes = 0 if grad.ndim == 2 else None
+        unit = np.linalg.norm(grad, axis=axes, keepdims=True)
+        weight = np.maximum(np.linalg.norm(np.ones_like(grad), axis=axes, keepdims=True), 1e-3)
+        wanted = {
+            "value": np.clip(grad, -0.3, 0.3),
+            "norm": grad * min(1, 0.3 / whole),
+            "leaf_norm": grad * min(1, 0.3 / norm),
+            "ratio": grad * np.minimum(1, 0.3 * weight / unit),
+        }[name]
+        np.testing.assert_allclose(-updates[path], wanted, rtol=1e-5, err_msg=path)
+
+
+def test_averages_are_their_closed_forms() -> None:
+    def run(tx: Any, steps: int = 5) -> tuple[list[Array], Any]:
+        params, state, path = {"w": jnp.zeros(2)}, tx.init({"w": jnp.zeros(2)}), []
+        for i in range(steps):
+            grads = {"w": jnp.array([1.0, -2.0]) * (i + 1)}
+            updates, state = tx.update(grads, state, params)
+            params = jax.tree.map(jnp.add, params, updates)
+            path.append(np.asarray(params["w"]))
+        return path, optim.averaged(state, params)["w"]
+
+    path, mean = run(optim.averaging(optim.gradient_descent(0.1), start=2))
+    np.testing.assert_allclose(mean, np.mean(path[2:], 0), rtol=1e-6)
+    path, mean = run(optim.averaging(optim.gradient_descent(0.1), decay=0.9))
+    wanted = path[0]
+    for w in path[1:]:
+        wanted = 0.9 * wanted + 0.1 * w
+    np.testing.assert_allclose(mean, wanted, rtol=1e-6)
+
+
+def test_looking_ahead_is_its_closed_form() -> None:
+    tx = optim.lookahead(optim.gradient_descent(1.0), steps=3, rate=0.25)
+    w, fast, slow, state = {"w": jnp.zeros(())}, 0.0, 0.0, tx.init({"w": jnp.zeros(())})
+    for i in range(7):
+        updates, state = tx.update({"w": jnp.ones(())}, state, w)
+        w = jax.tree.map(jnp.add, w, updates)
+        fast -= 1
+        if i % 3 == 2:
+            slow += 0.25 * (fast - slow)
+            fast = slow
+        np.testing.assert_allclose(w["w"], fast, rtol=1e-6)
+
+
+def test_constraints_hold_after_each_step() -> None:
+    rules = {"head/kernel": optim.non_negative, "body/kernel": optim.max_norm(0.5)}
+    tx = optim.constrain(optim.gradient_descent(0.7), {**rules, "*/bias": optim.unit_norm})
+    updates, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+    new: Any = optax.apply_updates(PARAMS, updates)
+    assert (new["head"]["kernel"] >= 0).all()
+    np.testing.assert_allclose(
+        np.linalg.norm(new["body"]["kernel"], axis=0), 0.3 * 2**0.5, rtol=1e-5
+    )
+    np.testing.assert_allclose(new["head"]["bias"], 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optim.averaging(optim.adafactor()),
+        lambda: optim.plateau(optim.asgd()),
+        lambda: optim.lookahead(optim.clip(optim.nadam(), norm=1.0)),
+        lambda: optax.contrib.schedule_free_adamw(0.1),
+        lambda: optax.contrib.sam(
+            optim.sgd(0.1), optim.sgd(0.05), opaque_mode=False, sync_period=2
+        ),
+        lambda: optim.lbfgs(),
+        lambda: optim.by_path({"**/kernel": optim.muon(0.05), "**": optim.sparse_adam(0.1)}),
+    ],
+    ids=["averaging", "plateau", "lookahead", "schedule-free", "sam", "lbfgs", "by-path"],
+)
+def test_train_step_takes_every_optimizer(make: Any) -> None:
+    net, x = nn.MLP(4, 1), jax.random.normal(jax.random.key(0), (8, 3))
+
+    def loss_fn(params: Any, x: jax.Array, key: Any) -> jax.Array:
+        return jnp.square(net(params, x, key=key) - x[:, :1]).mean()
+
+    tx = make()
+    state = train.TrainState.create(net.init(jax.random.key(1), x), tx, jax.random.key(2))
+    step = train.train_step(loss_fn, tx)
+    losses = []
+    for _ in range(20):
+        state, metrics = step(state, x)
+        losses.append(metrics["loss"])
+    assert losses[-1] < losses[0]
