@@ -13,7 +13,8 @@ from jaxnet.core.errors import describe, near
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 from jaxnet.nn.convolve import convolve
-from jaxnet.nn.sliding import Padding, Sizes, per_axis, sliding, window_size
+from jaxnet.nn.sliding import Padding, Sizes, per_axis, sliding, spatial_of, window_size
+from jaxnet.nn.window import as_one_batch
 
 _MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -50,39 +51,20 @@ def conv(
     (2, 4, 4, 4)
     """
     check_float(x, "the input of conv")
-    check_float(kernel, "the kernel of conv")
-    axes = kernel.ndim - 2
-    if not 1 <= axes <= 3:
-        raise ValueError(
-            f"the kernel of conv is [*window, I / groups, O] with a window of 1 to 3 axes, but is "
-            f"{describe(kernel)}"
-        )
+    axes = kernel_axes(kernel, "conv")
     window = sliding(x, kernel.shape[:axes], stride, padding, dilation, "conv")
-    inputs, features = kernel.shape[axes:]
-    _check_groups(groups, x.shape[-1], features)
-    if inputs * groups != x.shape[-1]:
-        raise ValueError(
-            f"the input of conv has {x.shape[-1]} channels, but the kernel {describe(kernel)} with "
-            f"groups={groups} takes {inputs * groups}; is the input channels-last?"
-        )
-    if bias is not None and bias.shape != (features,):
-        raise ValueError(
-            f"the bias of conv must have the shape ({features},), one value a feature, "
-            f"but is {describe(bias)}"
-        )
-    if padding_mode not in _MODES:
-        raise ValueError(f"conv has no padding_mode={padding_mode!r}; {near(padding_mode, _MODES)}")
-    dtype = jnp.result_type(x, kernel)
-    batch = x.shape[: x.ndim - axes - 1]
-    x = x.astype(dtype).reshape(math.prod(batch), *x.shape[len(batch) :])
+    check_channels(x, kernel, groups, "conv")
+    check_bias(bias, kernel.shape[-1:], "conv")
+    check_mode(padding_mode)
     if padding_mode != "zeros":
-        _check_reach(padding_mode, x.shape[1:-1], window.padding)
-        x = jnp.pad(x, [(0, 0), *window.padding, (0, 0)], _MODES[padding_mode])
+        _check_reach(padding_mode, spatial_of(x, axes, "conv"), window.padding)
+        still = [(0, 0)] * (x.ndim - axes - 1)
+        x = jnp.pad(x, [*still, *window.padding, (0, 0)], _MODES[padding_mode])
         window = window._replace(padding=((0, 0),) * axes)
-    y = convolve(x, kernel.astype(dtype), window, groups)
-    if bias is not None:
-        y = y + jnp.broadcast_to(bias, y.shape)
-    return y.reshape(*batch, *y.shape[1:])
+    dtype = jnp.result_type(x, kernel)
+    kernel = kernel.astype(dtype)
+    y = as_one_batch(lambda x: convolve(x, kernel, window, groups), x.astype(dtype), axes)
+    return y if bias is None else y + jnp.broadcast_to(bias, y.shape)
 
 
 class Conv(Layer):
@@ -114,17 +96,16 @@ class Conv(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_options(self)
         check_size(self.features, "features of Conv")
-        axes = len(window_size(self.kernel_size, "kernel_size of Conv"))
-        per_axis(self.stride, axes, "stride of Conv")
-        per_axis(self.dilation, axes, "dilation of Conv")
-        _check_groups(self.groups, self.groups, self.features)
+        check_groups(self.groups, self.groups, self.features)
+        check_mode(self.padding_mode)
 
     def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         check_float(x, "the input of Conv")
         size = window_size(self.kernel_size, "kernel_size of Conv")
         sliding(x, size, self.stride, self.padding, self.dilation, "Conv")
-        _check_groups(self.groups, x.shape[-1], self.features)
+        check_groups(self.groups, x.shape[-1], self.features)
         shape = (*size, x.shape[-1] // self.groups, self.features)
         kernel_init, bias_init = initializers.affine(self.initializer, math.prod(shape[:-1]))
         kernel = param(params, "kernel", shape, kernel_init)
@@ -140,7 +121,28 @@ class Conv(Layer):
         )
 
 
-def _check_groups(groups: Any, channels: int, features: int) -> None:
+def check_options(layer: Any) -> None:
+    """Raise unless a layer's kernel_size, stride and dilation are for the same spatial axes."""
+    name = type(layer).__name__
+    axes = len(window_size(layer.kernel_size, f"kernel_size of {name}"))
+    per_axis(layer.stride, axes, f"stride of {name}")
+    per_axis(layer.dilation, axes, f"dilation of {name}")
+
+
+def kernel_axes(kernel: Any, what: str) -> int:
+    """How many axes a kernel ``[*window, I / groups, O]`` slides over, 1 to 3."""
+    check_float(kernel, f"the kernel of {what}")
+    axes = kernel.ndim - 2
+    if not 1 <= axes <= 3:
+        raise ValueError(
+            f"the kernel of {what} is [*window, I / groups, O] with a window of 1 to 3 axes, but "
+            f"is {describe(kernel)}"
+        )
+    return axes
+
+
+def check_groups(groups: Any, channels: int, features: int) -> None:
+    """Raise unless ``groups`` divides both numbers."""
     check_size(groups, "groups of a convolution")
     for number, what in ((channels, "input channels"), (features, "features")):
         if number % groups:
@@ -148,6 +150,32 @@ def _check_groups(groups: Any, channels: int, features: int) -> None:
                 f"{number} {what} cannot be split into groups={groups}: "
                 f"groups must divide the number of {what}"
             )
+
+
+def check_channels(x: Any, kernel: Any, groups: Any, what: str) -> None:
+    """Raise unless a kernel ``[*window, I / groups, O]`` fits the channels of ``x``."""
+    inputs, features = kernel.shape[-2:]
+    check_groups(groups, x.shape[-1], features)
+    if inputs * groups != x.shape[-1]:
+        raise ValueError(
+            f"the input of {what} has {x.shape[-1]} channels, but the kernel {describe(kernel)} "
+            f"with groups={groups} takes {inputs * groups}; is the input channels-last?"
+        )
+
+
+def check_bias(bias: Any, shape: tuple[int, ...], what: str) -> None:
+    """Raise unless ``bias`` is None or of this shape."""
+    if bias is not None and jnp.shape(bias) != shape:
+        raise ValueError(
+            f"the bias of {what} must have the shape {shape}, one value a feature, "
+            f"but is {describe(bias)}"
+        )
+
+
+def check_mode(mode: str) -> None:
+    """Raise unless there is such a ``padding_mode``."""
+    if mode not in _MODES:
+        raise ValueError(f"conv has no padding_mode={mode!r}; {near(str(mode), _MODES)}")
 
 
 def _check_reach(mode: str, spatial: tuple[int, ...], padding: Any) -> None:

@@ -17,20 +17,20 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.nn.window import STILL, Window
+from jaxnet.nn.window import STILL, Window, padded
 
-_ORDERS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
+ORDERS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 
 
 def convolve(x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1) -> jax.Array:
     """``[N, *spatial, I] * [*window, I / groups, O]`` to ``[N, *places, O]``."""
     if jax.default_backend() == "cpu":
         # The kernel knows no 16-bit floats, and sums belong in float32 anyway.
-        wide = at_least_float32(x)
+        wide = at_least_float32(x) if jnp.issubdtype(x.dtype, jnp.floating) else x.dtype
         return _by_rules(x.astype(wide), kernel.astype(wide), window, groups).astype(x.dtype)
     return lax.conv_general_dilated(
         x, kernel, window.stride, window.padding, rhs_dilation=window.dilation,
-        dimension_numbers=_ORDERS[len(window.size)], feature_group_count=groups,
+        dimension_numbers=ORDERS[len(window.size)], feature_group_count=groups,
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _grouped(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> ja
 
 
 def _canonical(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    return _conv(x, kernel, window, _ORDERS[2])
+    return _conv(x, kernel, window, ORDERS[2])
 
 
 _dense = jax.custom_jvp(_canonical, nondiff_argnums=(2,))
@@ -110,6 +110,10 @@ def _along_input(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 
 def _along_kernel(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    if any(m > n for m, n in zip(window.places(x.shape[1:-1]), x.shape[1:-1], strict=True)):
+        # The gradient slides the result over the input, for which the fast kernel must not be
+        # smaller, its padding left aside.
+        x, window = padded(x, window.padding), window._replace(padding=((0, 0),) * 2)
     x, kernel = x.transpose(3, 1, 2, 0), kernel.transpose(2, 0, 1, 3)
     return _conv(x, kernel, window, ("CHWN", "IHWO", "HWNC")).transpose(2, 0, 1, 3)
 

@@ -2,16 +2,12 @@
 
 from typing import Any
 
-import jax
-
 from jaxnet.core.checks import check_size
-from jaxnet.core.errors import describe, near
+from jaxnet.core.errors import describe, listing, near
 from jaxnet.nn.window import Ints, Window
 
 type Sizes = int | tuple[int, ...]
 type Padding = str | int | tuple[int, ...] | tuple[tuple[int, int], ...]
-
-_NAMES = ("SAME", "VALID", "CAUSAL")
 
 
 def window_size(size: Any, what: str) -> Ints:
@@ -38,23 +34,26 @@ def per_axis(value: Any, axes: int, what: str, *, least: int = 1) -> Ints:
     return values
 
 
-def sliding(
-    x: jax.Array, size: Ints, stride: Any, padding: Any, dilation: Any, what: str
-) -> Window:
-    """The window of ``size`` over the spatial axes of ``x [..., *spatial, C]``."""
-    axes = len(size)
+def spatial_of(x: Any, axes: int, what: str) -> Ints:
+    """The sizes of the spatial axes of ``x [..., *spatial, C]``; raises unless it has so many."""
     if x.ndim < axes + 1:
         raise ValueError(
             f"the input of {what} needs {axes} spatial axes and one of channels, [..., "
-            f"{', '.join('DHW'[3 - axes :])}, C], but is {describe(x)}; the window {size} says how "
-            "many axes are spatial; a batch goes before them, and a single channel is an axis, "
-            "too: x[..., None]"
+            f"{', '.join('DHW'[3 - axes :])}, C], but is {describe(x)}; the window says how many "
+            "axes are spatial; a batch goes before them, and a single channel is an axis, too: "
+            "x[..., None]"
         )
-    spatial = x.shape[x.ndim - axes - 1 : -1]
+    return x.shape[x.ndim - axes - 1 : -1]
+
+
+def sliding(x: Any, size: Ints, stride: Any, padding: Any, dilation: Any, what: str) -> Window:
+    """The window of ``size`` over the spatial axes of ``x [..., *spatial, C]``."""
+    axes = len(size)
+    spatial = spatial_of(x, axes, what)
     stride = per_axis(stride, axes, f"stride of {what}")
     dilation = per_axis(dilation, axes, f"dilation of {what}")
     span = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
-    pads = _pads(padding, spatial, span, stride, what)
+    pads = pads_of(padding, spatial, span, stride, what)
     padded = tuple(n + low + high for n, (low, high) in zip(spatial, pads, strict=True))
     if any(n < k for n, k in zip(padded, span, strict=True)):
         raise ValueError(
@@ -65,13 +64,19 @@ def sliding(
     return Window(size, stride, pads, dilation)
 
 
-def _pads(
-    padding: Any, spatial: Ints, span: Ints, stride: Ints, what: str
+def pads_of(
+    padding: Any,
+    spatial: Ints,
+    span: Ints,
+    stride: Ints,
+    what: str,
+    names: tuple[str, ...] = ("SAME", "VALID", "CAUSAL"),
 ) -> tuple[tuple[int, int], ...]:
+    """What ``padding`` adds on both sides of each spatial axis; it may have one of ``names``."""
     if isinstance(padding, str):
-        if padding not in _NAMES:
+        if padding not in names:
             raise ValueError(
-                f"{what} has no padding={padding!r}; {near(padding.upper(), _NAMES)} "
+                f"{what} has no padding={padding!r}; {near(padding.upper(), names)} "
                 "Or give an int, one int an axis, or one pair (low, high) an axis"
             )
         total = [0 for _ in span]
@@ -90,6 +95,6 @@ def _pads(
                 check_size(number, f"padding of {what}", least=0)
             return sides
     raise ValueError(
-        f"padding of {what} must be 'SAME', 'VALID', 'CAUSAL', an int, or a tuple of one int or "
-        f"one pair (low, high) for each of the {axes} spatial axes, but is {padding!r}"
+        f"padding of {what} must be one of {listing(names)}, an int, or a tuple of one int or one "
+        f"pair (low, high) for each of the {axes} spatial axes, but is {padding!r}"
     )

@@ -1,6 +1,7 @@
 """Windows that slide over spatial axes: what convolution and pooling have in common."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ class Window(NamedTuple):
             (low, high + -(n + low + high) % s)
             for n, (low, high), s in zip(x.shape[1:-1], self.padding, self.stride, strict=True)
         ]
-        x = _padded(x, pads, fill)
+        x = padded(x, pads, fill)
         split = [(n // s, s) for n, s in zip(x.shape[1:-1], self.stride, strict=True)]
         x = x.reshape(x.shape[0], *itertools.chain(*split), x.shape[-1])
         taps = []
@@ -71,21 +72,24 @@ class Window(NamedTuple):
         """
 
         def back(y: jax.Array) -> jax.Array:
-            return self._spread(x.shape[1:-1], [y, *arrays], weigh)
+            return self.spread(x.shape[1:-1], [y, *arrays], weigh)
 
         return jax.linear_transpose(back, y)(x)[0]
 
-    def _spread(
+    def spread(
         self, size: Ints, arrays: Sequence[jax.Array], weigh: Callable[..., jax.Array]
     ) -> jax.Array:
-        """Sums what each place sends back along its taps to an input of ``size``."""
+        """Sums what each place sends back along its taps to an input of ``size``.
+
+        What it sends along one tap is ``weigh(tap, *arrays)``: this is the transpose of ``taps``.
+        """
         pads = list(zip(size, self.padding, self.stride, strict=True))
         length = [-(-(n + sum(p)) // s) for n, p, s in pads]
         offsets = self._offsets()
         far = [q for q, _ in offsets[-1]]
         margins = zip(far, length, arrays[0].shape[1:-1], strict=True)
         margins = [(q, n - m) for q, n, m in margins]
-        arrays = [_padded(a, margins, 0) for a in arrays]
+        arrays = [padded(a, margins) for a in arrays]
         phases: dict[Ints, jax.Array] = {}
         for tap, at in enumerate(offsets):
             shifts = (f - q for f, (q, _) in zip(far, at, strict=True))
@@ -118,7 +122,15 @@ class Window(NamedTuple):
 STILL = Window((1,), (1,), ((0, 0),), (1,))
 
 
-def _padded(x: jax.Array, pads: Sequence[tuple[int, int]], fill: float) -> jax.Array:
+def as_one_batch(fn: Callable[[jax.Array], jax.Array], x: jax.Array, axes: int) -> jax.Array:
+    """``fn``, which needs ``[N, *spatial, C]``, of ``x`` with any batch axes."""
+    batch = x.shape[: x.ndim - axes - 1]
+    y = fn(x.reshape(math.prod(batch), *x.shape[len(batch) :]))
+    return y.reshape(*batch, *y.shape[1:])
+
+
+def padded(x: jax.Array, pads: Sequence[tuple[int, int]], fill: float = 0) -> jax.Array:
+    """``x [N, *spatial, C]`` with ``fill`` on both sides of its spatial axes."""
     if not any(low or high for low, high in pads):
         return x
     still = (0, 0, 0)

@@ -63,6 +63,7 @@ def explicit(spatial, size, options):
     return [(p, p) if isinstance(p, int) else p for p in sides]
 
 
+@pytest.mark.oracle("nn.conv", gradients=True)
 @settings(deadline=None, max_examples=12)
 @given(cases())
 def test_value_and_derivatives_are_those_of_xla(case):
@@ -90,7 +91,7 @@ def test_value_and_derivatives_are_those_of_xla(case):
 
 # One case for each of the rules by which convolutions are rewritten.
 RULES = {
-    "dense": ((2, 6, 5, 20), (3, 3, 20, 2), 1, 1),
+    "dense": ((2, 6, 5, 20), (3, 2, 20, 2), 1, 1),
     "dense strided": ((2, 6, 7, 20), (3, 2, 20, 2), 2, 1),
     "columns": ((2, 6, 6, 2), (3, 3, 2, 2), 2, 1),
     "one by one": ((2, 4, 5, 3), (1, 1, 3, 2), 2, 1),
@@ -166,7 +167,7 @@ def test_accelerators_compute_the_same(rule, monkeypatch):
     close(here, conv(x, kernel, stride=stride, groups=groups))
 
 
-def equations(jaxpr):
+def equations(jaxpr: Any) -> Any:
     for eqn in jaxpr.eqns:
         yield eqn
         for inner in eqn.params.values():
@@ -198,6 +199,10 @@ def test_a_gradient_in_a_loop_has_only_forms_that_are_fast_there(rule):
     for params in found:
         assert params["dimension_numbers"] == CANONICAL
         assert params["feature_group_count"] == params["batch_group_count"] == 1
+    for eqn in equations(jaxpr.jaxpr):
+        if eqn.primitive.name == "conv_general_dilated":
+            slid, kernel = (array.aval.shape for array in eqn.invars)
+            assert slid[1] >= kernel[0] and slid[2] >= kernel[1]
     pads = [params["padding_config"] for params in named(jaxpr, "pad")]
     assert all(inside == 0 for pad in pads for _, _, inside in pad)
     if "depthwise" in rule:
@@ -218,6 +223,12 @@ def test_padding_modes(mode):
         conv(jnp.asarray(wider), kernel, stride=2),
     )
     check_grads(lambda x: conv(x, kernel, padding=pads, padding_mode=mode), (x,), 1, ["fwd", "rev"])
+
+
+def test_complex_numbers():
+    x = lax.complex(draw((2, 6, 5, 12)), draw((2, 6, 5, 12), 1))
+    kernel = lax.complex(draw((3, 3, 12, 2), 2), draw((3, 3, 12, 2), 3))
+    close(conv(x, kernel), xla(x, kernel, (1, 1), "VALID", (1, 1), 1))
 
 
 def test_named_padding():
