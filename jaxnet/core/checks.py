@@ -1,5 +1,6 @@
 """What functions ask of their arguments, each a check that raises with the likely fix."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.core.errors import describe, is_array, seen
+from jaxnet.core.errors import describe, is_array, near, seen
 
 
 def check_key(key: Any) -> None:
@@ -49,6 +50,53 @@ def check_size(value: Any, what: str, *, least: int = 1) -> None:
     """Raise unless ``value`` is an int of at least ``least``."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{what} must be an int of at least {least}, but is {describe(value)}")
+
+
+def check_positive(value: Any, what: str) -> None:
+    """Raise unless ``value`` is a number above zero."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+        raise ValueError(f"{what} must be a number above 0, but is {describe(value)}")
+
+
+def check_at_least(value: Any, least: float, what: str) -> None:
+    """Raise unless ``value`` is a number of at least ``least``."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value >= least:
+        raise ValueError(f"{what} must be a number of at least {least}, but is {describe(value)}")
+
+
+def check_choice(value: Any, choices: Iterable[str], name: str, what: str) -> None:
+    """Raise unless ``value`` is one of the ``choices`` of ``what`` for its option ``name``."""
+    if value not in choices:
+        raise ValueError(f"{what} has no {name}={value!r}; {near(str(value), choices)}")
+
+
+def check_axis(x: Any, axis: Any, what: str) -> None:
+    """Raise unless ``axis`` is an int that numbers one of the axes of ``x``."""
+    if not isinstance(axis, int) or isinstance(axis, bool) or not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"axis of {what} must be an int from {-x.ndim} to {x.ndim - 1}, an axis of "
+            f"{describe(x)}, but is {describe(axis)}"
+        )
+
+
+def check_integers(x: Any, what: str) -> None:
+    """Raise unless ``x`` is an array of integers."""
+    if not is_array(x) or not jnp.issubdtype(x.dtype, jnp.integer):
+        raise ValueError(
+            f"{what} must be integers, but is {describe(x)}; "
+            "convert it: jnp.asarray(x).astype(jnp.int32)"
+        )
+
+
+def check_real(x: Any, what: str, *, integers: bool = False) -> None:
+    """Raise unless ``x`` is an array of real numbers: floating point, or ``integers`` as well."""
+    if integers and is_array(x) and jnp.issubdtype(x.dtype, jnp.integer):
+        return
+    check_float(x, what)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(
+            f"{what} must be real, but is {describe(x)}; give its parts one by one: x.real, x.imag"
+        )
 
 
 def check_prediction(x: Any, what: str) -> None:

@@ -1,16 +1,17 @@
 """Drawing parameters: one compiled program, in which alike leaves are drawn together."""
 
+import dataclasses
 import functools
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxnet.core import tree
-from jaxnet.core.blueprint import Leaf, Record, trace
+from jaxnet.core.blueprint import Initializer, Leaf, Record, trace
 from jaxnet.core.checks import check_key
 from jaxnet.core.errors import describe
 
@@ -26,6 +27,7 @@ def init(
     /,
     *inputs: Any,
     out_shardings: Any = None,
+    initializers: Mapping[str, Initializer] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Parameters for ``layer(params, *inputs, **options)``, as a nested dict of arrays.
@@ -34,6 +36,9 @@ def init(
     folded from its path, so another layer more or less changes no other leaf.
     ``out_shardings`` is one sharding for all leaves or a tree of them: leaves are then made in
     place, shard by shard, and never exist whole on one device.
+    ``initializers`` are rules ``{pattern: initializer}`` (see ``jn.tree``) for leaves that are to
+    be drawn in another way than their layers say; the first match wins.
+    Raises ValueError for a pattern that matches no leaf.
 
     >>> from jaxnet import nn
     >>> params = init(nn.Linear(2), jax.random.key(0), jnp.zeros((1, 3)))
@@ -43,8 +48,18 @@ def init(
     check_key(key)
     record = Record()
     trace(layer, *inputs, record=record, **options)
-    plan = tuple(record.leaves.items())
+    plan = tuple(_chosen(record.leaves, initializers or {}).items())
     return tree.unflatten(_drawer(plan, _by_path(plan, out_shardings))(key))
+
+
+def _chosen(leaves: dict[str, Leaf], rules: Mapping[str, Initializer]) -> dict[str, Leaf]:
+    """The leaves, with the initializers that the rules give them."""
+    if not rules:
+        return leaves
+    own = {path: leaf.init for path, leaf in leaves.items()}
+    named = tree.flatten(tree.label(tree.unflatten(own), {**rules, "**": rules.get("**")}))
+    inits = own | named
+    return {path: dataclasses.replace(x, init=inits[path]) for path, x in leaves.items()}
 
 
 def _by_path(plan: tuple[Any, ...], shardings: Any) -> tuple[Any, ...]:

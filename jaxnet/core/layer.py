@@ -5,11 +5,12 @@ Subclass ``Layer`` for a layer with options, or decorate a plain function with `
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, dataclass_transform
 
 import jax
 
+from jaxnet.core.blueprint import Initializer
 from jaxnet.core.errors import describe, is_array
 from jaxnet.core.explain import explained
 from jaxnet.core.init import init
@@ -61,10 +62,17 @@ class Layer:
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def init(
-        self, key: jax.Array, /, *inputs: Any, out_shardings: Any = None, **options: Any
+        self,
+        key: jax.Array,
+        /,
+        *inputs: Any,
+        out_shardings: Any = None,
+        initializers: Mapping[str, Initializer] | None = None,
+        **options: Any,
     ) -> dict[str, Any]:
         """Parameters for a call on such inputs: ``jaxnet.init`` of this layer."""
-        return init(self, key, *inputs, out_shardings=out_shardings, **options)
+        options |= {"out_shardings": out_shardings, "initializers": initializers}
+        return init(self, key, *inputs, **options)
 
 
 class FunctionLayer[**P, R](Layer):
