@@ -1,6 +1,6 @@
 """How an optimizer is put together: decay, its own rule, and the learning rate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -25,7 +25,7 @@ class LeafState(NamedTuple):
 
 
 def leafwise(
-    slots: dict[str, Callable[[jax.Array], jax.Array]],
+    slots: Mapping[str, Callable[[jax.Array], jax.Array]],
     rule: Callable[..., tuple[jax.Array, Slots]],
 ) -> "optax.GradientTransformation":
     """A transformation that treats each leaf by itself.

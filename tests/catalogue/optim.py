@@ -1,5 +1,7 @@
 """Optimizers, schedules and rules by path."""
 
+# pyright: reportArgumentType=false
+
 import jax.numpy as jnp
 
 from jaxnet import optim
