@@ -54,7 +54,9 @@ class Layer:
 
     def __repr__(self) -> str:
         parts = []
-        for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
+        fields = dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
+        # A subclass has the options of its base before its own sizes.
+        for field in sorted(fields, key=lambda field: field.kw_only):
             value = getattr(self, field.name)
             if field.default is dataclasses.MISSING or value != field.default:
                 text = getattr(value, "__name__", None) or repr(value)

@@ -13,10 +13,11 @@ from jaxnet.core.errors import describe, near
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 from jaxnet.nn.convolve import convolve
-from jaxnet.nn.sliding import Padding, Sizes, per_axis, sliding, spatial_of, window_size
+from jaxnet.nn.pad import pad
+from jaxnet.nn.sliding import Padding, Sizes, per_axis, sliding, window_size
 from jaxnet.nn.window import as_one_batch
 
-_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def conv(
@@ -57,9 +58,7 @@ def conv(
     check_bias(bias, kernel.shape[-1:], "conv")
     check_mode(padding_mode)
     if padding_mode != "zeros":
-        _check_reach(padding_mode, spatial_of(x, axes, "conv"), window.padding)
-        still = [(0, 0)] * (x.ndim - axes - 1)
-        x = jnp.pad(x, [*still, *window.padding, (0, 0)], _MODES[padding_mode])
+        x = pad(x, window.padding, mode=padding_mode)
         window = window._replace(padding=((0, 0),) * axes)
     dtype = jnp.result_type(x, kernel)
     kernel = kernel.astype(dtype)
@@ -176,14 +175,3 @@ def check_mode(mode: str) -> None:
     """Raise unless there is such a ``padding_mode``."""
     if mode not in _MODES:
         raise ValueError(f"conv has no padding_mode={mode!r}; {near(str(mode), _MODES)}")
-
-
-def _check_reach(mode: str, spatial: tuple[int, ...], padding: Any) -> None:
-    """Padding by values of the input itself can reach no further than the input does."""
-    limits = {"reflect": -1, "circular": 0}
-    for n, pads in zip(spatial, padding, strict=True):
-        if mode in limits and max(pads) > n + limits[mode]:
-            raise ValueError(
-                f"padding_mode={mode!r} can add at most {n + limits[mode]} to an axis of {n}, "
-                f"but the padding is {pads}; use less, or padding_mode='zeros'"
-            )

@@ -40,6 +40,11 @@ def pad(x: jax.Array, widths: Widths, *, mode: str = "constant", value: float = 
     """
     pads = _pairs(widths)
     _check_mode(mode, value)
+    if jnp.issubdtype(x.dtype, jnp.integer) and isinstance(value, float) and value % 1:
+        raise ValueError(
+            f"value of pad is {value}, but the input holds whole numbers, {describe(x)}; "
+            "convert it: x.astype(jnp.float32)"
+        )
     spatial = spatial_of(x, len(pads), "pad")
     name, beyond = _MODES[mode]
     for n, (low, high) in zip(spatial, pads, strict=True):

@@ -98,7 +98,7 @@ MISTAKES = [
     (
         "nn.conv",
         lambda: nn.conv(X, K, padding=5, padding_mode="reflect"),
-        "padding_mode='reflect'", "at most 4", "(5, 5)", "padding_mode='zeros'",
+        "mode='reflect'", "at most 4", "(5, 5)", "use less",
     ),
     ("nn.Conv", lambda: nn.Conv(0, 3), "features of Conv", "at least 1"),
     ("nn.Conv", lambda: nn.Conv(6, 3, groups=4), "6 features", "groups=4"),

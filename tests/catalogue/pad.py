@@ -12,6 +12,7 @@ LAYERS = [
     ("pad-circular", nn.Pad(((1, -2),), mode="circular"), SEQUENCE),
 ]
 MISTAKES = [
+    ("nn.pad", lambda: nn.pad(jnp.ones((2, 3, 3, 1), int), 1, value=0.5), "value of pad", "astype"),
     ("nn.pad", lambda: nn.pad(VECTOR, 1), "input of pad", "2 spatial axes", "float32[2,4]"),
     ("nn.pad", lambda: nn.pad(IMAGE, (1, 1, 1, 1)), "widths of pad", "one pair (low, high)"),
     ("nn.pad", lambda: nn.pad(IMAGE, ((1, 2, 3),)), "widths of pad", "((1, 2, 3),)"),

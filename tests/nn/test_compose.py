@@ -110,7 +110,7 @@ def test_sizes_are_positive(make):
         ("concatenate", lambda a, b: jnp.concatenate([a, b], -1)),
         (jnp.subtract, lambda a, b: a - b),
     ],
-    ids=str,
+    ids=["sum", "mean", "product", "max", "min", "concatenate", "subtract"],
 )
 def test_combinators_are_their_formulas(merge, reference, strict):
     inner = nn.Sequential(jnp.sin, nn.Residual(jnp.cos))

@@ -1,6 +1,5 @@
 """Layers made of layers."""
 
-
 from case import Case
 from torch import Tensor
 from torch.nn import functional as F
