@@ -4,6 +4,7 @@ from typing import Any
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxnet as jn
@@ -79,3 +80,24 @@ def test_a_subclass_may_check_its_options_and_inherit():
         Positive(-1.0)
     with pytest.raises(ValueError, match="give a tuple"):
         Positive([1.0])  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.oracle("nn.Layer", "nn.layer", "param", gradients=True)
+def test_layers_of_ones_own_are_their_formulas():
+    class Scale(nn.Layer):
+        power: float
+
+        def __call__(self, params, x, *, key=None):
+            return jn.param(params, "scale", x.shape[-1:], jax.nn.initializers.ones) * x**self.power
+
+    @nn.layer
+    def scale(params, x, *, key=None):
+        return Scale(3.0)(params, x, key=key)
+
+    x = jnp.array([0.5, -2.0])
+    for layer in (Scale(3.0), scale):
+        params = layer.init(jax.random.key(0), x)
+        grads = jax.grad(lambda params, x: layer(params, x).sum(), argnums=(0, 1))(params, x)
+        np.testing.assert_allclose(layer(params, x), [0.125, -8], rtol=1e-6)
+        np.testing.assert_allclose(grads[0]["scale"], [0.125, -8], rtol=1e-6)
+        np.testing.assert_allclose(grads[1], [0.75, 12], rtol=1e-6)
