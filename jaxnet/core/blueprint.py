@@ -22,12 +22,16 @@ type Initializer = Callable[..., jax.Array]  # init(key, shape, dtype)
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """What a layer asked for: one leaf of ``shape``, behind one axis for each of ``stack``."""
+    """What a layer asked for: one leaf of ``shape``, behind one axis for each of ``stack``.
+
+    Its key is folded from its path, or from ``seed`` if it is made of the leaf at that path.
+    """
 
     shape: tuple[int, ...]
     stack: tuple[int, ...]
     dtype: Any
     init: Initializer
+    seed: str | None = None
 
     @property
     def spec(self) -> jax.ShapeDtypeStruct:

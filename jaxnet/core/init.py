@@ -74,9 +74,10 @@ def _by_path(plan: tuple[Any, ...], shardings: Any) -> tuple[Any, ...]:
 @functools.lru_cache(maxsize=256)
 def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
     """The compiled program for a plan, kept so that a second ``init`` does not compile again."""
-    groups: dict[Alike, list[str]] = {}
+    groups: dict[Alike, dict[str, str]] = {}
     for (path, leaf), sharding in zip(plan, shardings, strict=True):
-        groups.setdefault((leaf, sharding), []).append(path)
+        alike = (dataclasses.replace(leaf, seed=None), sharding)
+        groups.setdefault(alike, {})[path] = leaf.seed or path
 
     def draw(key: jax.Array) -> dict[str, Any]:
         return {
@@ -89,9 +90,10 @@ def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., 
     return jax.jit(draw, out_shardings=placed)
 
 
-def _draw_alike(key: jax.Array, alike: Alike, paths: list[str]) -> jax.Array:
+def _draw_alike(key: jax.Array, alike: Alike, seeds: dict[str, str]) -> jax.Array:
+    """The leaves at the paths of ``seeds``, one behind the other."""
     leaf, sharding = alike
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.stack([_number(p) for p in paths]))
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.stack([_number(s) for s in seeds.values()]))
     for n in leaf.stack:
         keys = jax.vmap(lambda key, n=n: _fold_each(key, n))(keys).reshape(-1)
     # Large leaves one after the other: random bits take several times the room of a leaf.
@@ -101,10 +103,10 @@ def _draw_alike(key: jax.Array, alike: Alike, paths: list[str]) -> jax.Array:
     )
     if leaves.shape != (len(keys), *leaf.shape) or leaves.dtype != leaf.dtype:
         raise ValueError(
-            f"the initializer of {paths[0]} made {describe(leaves[0])}, but "
+            f"the initializer of {next(iter(seeds))} made {describe(leaves[0])}, but "
             f"{describe(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype))} was asked of it"
         )
-    leaves = leaves.reshape(len(paths), *leaf.spec.shape)
+    leaves = leaves.reshape(len(seeds), *leaf.spec.shape)
     if isinstance(sharding, jax.sharding.NamedSharding):
         # Without it the group, which has no sharding of its own, may be drawn whole and then cut.
         spec = jax.sharding.PartitionSpec(None, *sharding.spec)

@@ -1,0 +1,96 @@
+"""Means and variances over axes, masked or not: what all normalisations have in common."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnet.core.blueprint import param
+from jaxnet.core.checks import check_axes, check_real
+from jaxnet.core.dtypes import at_least_float32
+from jaxnet.core.errors import describe, is_array
+from jaxnet.nn.initializers import ones, zeros
+
+
+def check_features(x: jax.Array, least: int, what: str) -> None:
+    """Raise unless ``x`` is real and has at least ``least`` axes."""
+    check_real(x, f"the input of {what}")
+    check_axes(x, least, f"the input of {what}")
+
+
+def wide(x: jax.Array, mask: jax.Array | None, what: str) -> jax.Array:
+    """``x`` in the dtype to compute in, with zeros where ``mask [...]`` hides ``x [..., C]``."""
+    x = x.astype(at_least_float32(x))
+    if mask is None:
+        return x
+    if not is_array(mask) or mask.dtype != bool or mask.shape != x.shape[:-1]:
+        raise ValueError(
+            f"the mask of {what} must be bool{list(x.shape[:-1])}, one entry for all features of "
+            f"a place (True counts), but is {describe(mask)}; compare to get one: mask > 0"
+        )
+    return shown(x, mask)
+
+
+def shown(x: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """``x [..., C]`` with zeros where ``mask [...]`` hides it."""
+    if mask is None:
+        return x
+    return jnp.where(jnp.broadcast_to(mask[..., None], x.shape), x, jnp.zeros_like(x))
+
+
+def mean(x: jax.Array, axes: tuple[int, ...], mask: jax.Array | None = None) -> jax.Array:
+    """The mean over ``axes``, kept as axes of 1; of nothing it is 0."""
+    if mask is None:
+        return x.mean(axes, keepdims=True)
+    mask = mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
+    mask = jnp.broadcast_to(mask, x.shape)
+    total = jnp.where(mask, x, 0).sum(axes, keepdims=True)
+    return total / jnp.maximum(mask.sum(axes, keepdims=True, dtype=x.dtype), 1)
+
+
+def centred(x: jax.Array, axes: tuple[int, ...], mask: jax.Array | None = None) -> jax.Array:
+    """``x - mean`` over ``axes``, exact even where the mean is much larger than what is left."""
+    x = x - mean(x, axes, mask)
+    # A large mean is rounded to its own precision; that of the remainder says by how much.
+    return x - mean(x, axes, mask)
+
+
+def scaled(
+    x: jax.Array, axes: tuple[int, ...], eps: float, mask: jax.Array | None = None
+) -> jax.Array:
+    """``x / sqrt(mean(x^2) + eps)`` over ``axes``."""
+    return x * jax.lax.rsqrt(mean(jnp.square(x), axes, mask) + eps)
+
+
+def scale_and_bias(
+    layer: Any, params: Any, shape: tuple[int, ...]
+) -> tuple[jax.Array | None, jax.Array | None]:
+    """The leaves ``scale`` and ``bias`` of a layer, each if its option says so."""
+    return (
+        param(params, "scale", shape, ones) if layer.scale else None,
+        param(params, "bias", shape, zeros) if layer.bias else None,
+    )
+
+
+def affine(
+    y: jax.Array, scale: jax.Array | None, bias: jax.Array | None, what: str, *, axes: int = 1
+) -> jax.Array:
+    """``y * scale + bias``, both of the shape of the last ``axes`` of ``y``."""
+    for name, leaf in (("scale", scale), ("bias", bias)):
+        if leaf is not None:
+            check_fits(leaf, y, f"{name} of {what}", axes=axes)
+    if scale is not None:
+        y = y * jnp.broadcast_to(scale.astype(y.dtype), y.shape)
+    if bias is not None:
+        y = y + jnp.broadcast_to(bias.astype(y.dtype), y.shape)
+    return y
+
+
+def check_fits(leaf: jax.Array, x: jax.Array, what: str, *, axes: int = 1) -> None:
+    """Raise unless ``leaf`` has one entry for each of the last ``axes`` of ``x``."""
+    if not is_array(leaf) or leaf.shape != x.shape[x.ndim - axes :]:
+        raise ValueError(
+            f"the {what} must have the shape {x.shape[x.ndim - axes :]} of the input's last "
+            f"{'axis' if axes == 1 else f'{axes} axes'}, but is {describe(leaf)}; "
+            "make it for this input"
+        )
