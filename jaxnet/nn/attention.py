@@ -1,0 +1,232 @@
+"""Attention: each query takes a mean of the values, weighted by how well its key fits.
+
+Heads stand before the features, ``[..., T, H, K]``; heads of queries may share those of keys.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxnet.core.checks import check_positive
+from jaxnet.core.dtypes import at_least_float32
+from jaxnet.core.errors import describe, near
+from jaxnet.nn.attention_mask import Limits, Window, finite, ranked, reach, scores_shape
+from jaxnet.nn.dropout import dropout as drop
+
+
+def attention(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    *,
+    bias: jax.Array | None = None,
+    mask: jax.Array | None = None,
+    causal: bool = False,
+    window: Window | None = None,
+    query_lengths: jax.Array | None = None,
+    key_lengths: jax.Array | None = None,
+    scale: float | None = None,
+    soft_cap: float | None = None,
+    sinks: jax.Array | None = None,
+    dropout: float = 0.0,
+    dropout_key: jax.Array | None = None,
+    implementation: str | None = None,
+) -> jax.Array:
+    """Scaled dot-product attention: ``[..., T, H, K], [..., S, G, K], [..., S, G, V]``.
+
+    Returns ``[..., T, H, V]``: ``softmax(cap(scale * query @ key) + bias) @ value``, with a scale
+    of ``1/sqrt(K)`` if not given and ``cap(s) = soft_cap * tanh(s / soft_cap)`` if that is given
+    (arXiv:1706.03762). Each of the G heads of keys serves H / G heads of queries
+    (arXiv:2305.13245).
+
+    A query sees the keys that all of these let it see: ``mask``, True where it may attend,
+    ``[T, S]``, ``[..., T, S]`` or ``[..., H, T, S]``; ``causal`` and ``window`` as in
+    ``attention_mask``; ``query_lengths`` and ``key_lengths``, one length for each example.
+    ``bias`` broadcasts to ``[..., H, T, S]``, and hides a key where it is minus infinity. A query
+    that sees nothing gets zeros. What masks and lengths hide from all queries is never read, even
+    if it is NaN.
+
+    ``sinks [H]`` are the scores of one more key in each head, whose value is zero.
+    ``dropout`` is the share of weights that is dropped if there is a ``dropout_key``.
+    ``implementation="cudnn"`` takes cuDNN's kernel, for 16-bit floats on a GPU and without
+    ``soft_cap``, ``sinks`` and dropout; it never falls back to ``"xla"``.
+    Raises ValueError if shapes, dtypes and options do not fit each other.
+
+    >>> x = jnp.eye(3)[:, None]  # [T, H, K]
+    >>> attention(x, x, x, causal=True)[2, 0]
+    Array([0.26, 0.26, 0.47], dtype=float32)
+    """
+    check_implementation(implementation)
+    if value.shape[:-1] != key.shape[:-1]:
+        raise ValueError(
+            f"value of attention is {describe(value)} and key {describe(key)}, but both must have "
+            "the same axes [..., S, G]; give each key one value"
+        )
+    limits = Limits(bias, mask, causal, window, query_lengths, key_lengths)
+    allowed, query, key, value = limits.applied(query, key, value)
+    if implementation == "cudnn":
+        dropped = dropout if dropout_key is not None else 0
+        other = {"soft_cap": soft_cap, "sinks": sinks, "dropout": dropped or None}
+        _check_cudnn(query, value, [name for name, x in other.items() if x is not None])
+        return _cudnn(query, key, value, allowed, limits, scale)
+    weights = weigh(query, key, allowed, bias, scale, soft_cap, sinks)
+    return blend(drop(weights, dropout, dropout_key), value)
+
+
+def attention_weights(
+    query: jax.Array,
+    key: jax.Array,
+    *,
+    bias: jax.Array | None = None,
+    mask: jax.Array | None = None,
+    causal: bool = False,
+    window: Window | None = None,
+    query_lengths: jax.Array | None = None,
+    key_lengths: jax.Array | None = None,
+    scale: float | None = None,
+    soft_cap: float | None = None,
+    sinks: jax.Array | None = None,
+) -> jax.Array:
+    """By which weights ``attention`` would take its means: ``[..., H, T, S]``.
+
+    Arguments as in ``attention``. Rows sum to 1, less what goes to sinks; those of queries that
+    see nothing are zeros. Raises ValueError if shapes, dtypes and options do not fit each other.
+
+    >>> x = jnp.eye(2)[:, None]  # [T, H, K]
+    >>> attention_weights(x, x, causal=True)
+    Array([[[1.  , 0.  ],
+            [0.33, 0.67]]], dtype=float32)
+    """
+    limits = Limits(bias, mask, causal, window, query_lengths, key_lengths)
+    allowed, query, key = limits.applied(query, key)
+    return weigh(query, key, allowed, bias, scale, soft_cap, sinks).astype(query.dtype)
+
+
+def weigh(
+    query: jax.Array,
+    key: jax.Array,
+    allowed: jax.Array | None,
+    bias: jax.Array | None,
+    scale: float | None,
+    soft_cap: float | None,
+    sinks: jax.Array | None,
+) -> jax.Array:
+    """The weights ``[..., H, T, S]``, in at least float32."""
+    *batch, length, heads, size = query.shape
+    groups = key.shape[-2]
+    if sinks is not None and sinks.shape != (heads,):
+        raise ValueError(
+            f"sinks of attention is {describe(sinks)}, but must have one score for each of the "
+            f"{heads} heads of the query"
+        )
+    dtype = at_least_float32(query)
+    grouped = query.reshape(*batch, length, groups, heads // groups, size)
+    scores = jnp.einsum("...tgrk,...sgk->...grts", grouped, key, preferred_element_type=dtype)
+    scores = scores.reshape(*batch, heads, length, key.shape[-3])
+    scores = scores * (1 / math.sqrt(size) if scale is None else scale)
+    if soft_cap is not None:
+        check_positive(soft_cap, "soft_cap of attention")
+        scores = soft_cap * jnp.tanh(scores / soft_cap)
+    if bias is not None:
+        scores = scores + jnp.broadcast_to(finite(bias).astype(dtype), scores.shape)
+    return masked_softmax(scores, allowed, sinks)
+
+
+def masked_softmax(
+    scores: jax.Array, allowed: jax.Array | None, sinks: jax.Array | None = None
+) -> jax.Array:
+    """Weights of scores ``[..., H, T, S]``; what is not allowed has none, nor has an empty row."""
+    if allowed is not None:
+        scores = jnp.where(allowed, scores, jnp.finfo(scores.dtype).min)
+    weights = jax.nn.softmax(scores, -1)
+    if sinks is not None:
+        # Beside one more score, all others keep the share sum(exp(scores)) of the new sum.
+        given = jnp.broadcast_to(sinks.astype(scores.dtype)[:, None, None], (*scores.shape[:-1], 1))
+        total = jax.nn.logsumexp(scores, -1, keepdims=True)
+        weights = weights * jax.nn.sigmoid(total - given)
+    if allowed is not None:
+        seeing = jnp.broadcast_to(allowed.any(-1, keepdims=True), weights.shape)
+        weights = jnp.where(seeing, weights, jnp.zeros_like(weights))
+    return weights
+
+
+def blend(weights: jax.Array, value: jax.Array) -> jax.Array:
+    """``[..., H, T, S], [..., S, G, V] -> [..., T, H, V]``."""
+    *batch, heads, length, keys = weights.shape
+    groups, size = value.shape[-2:]
+    grouped = weights.astype(value.dtype).reshape(*batch, groups, heads // groups, length, keys)
+    return jnp.einsum("...grts,...sgv->...tgrv", grouped, value).reshape(
+        *batch, length, heads, size
+    )
+
+
+def check_implementation(name: str | None) -> None:
+    """Raise unless ``name`` is an implementation."""
+    if name not in (None, "xla", "cudnn"):
+        raise ValueError(
+            f"attention has no implementation={name!r}; {near(str(name), ['xla', 'cudnn'])}"
+        )
+
+
+def _check_cudnn(query: jax.Array, value: jax.Array, options: list[str]) -> None:
+    if options:
+        raise ValueError(
+            f"implementation='cudnn' cannot do {', '.join(options)}; leave that out, "
+            "or use implementation='xla'"
+        )
+    if query.dtype.itemsize != 2 or value.shape[-1] != query.shape[-1]:
+        raise ValueError(
+            "implementation='cudnn' takes 16-bit floats and values of the keys' size, but query is "
+            f"{describe(query)} and value {describe(value)}; cast them to jnp.bfloat16, "
+            "or use implementation='xla'"
+        )
+
+
+def _cudnn(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    allowed: jax.Array | None,
+    limits: Limits,
+    scale: float | None,
+) -> jax.Array:
+    shape = scores_shape(query, key)
+    batch = math.prod(shape[:-3])
+
+    def flat(x: jax.Array | None) -> jax.Array | None:
+        """``[batch, H, T, S]`` of what broadcasts to the scores, the first two 1 if they can be."""
+        if x is None:
+            return None
+        x = ranked(x, shape)
+        axes = (x.shape[-3], *shape[-2:])
+        if math.prod(x.shape[:-3]) == 1:
+            return jnp.broadcast_to(x, (*x.shape[:-3], *axes)).reshape(1, *axes)
+        return jnp.broadcast_to(x, (*shape[:-3], *axes)).reshape(batch, *axes)
+
+    # The kernel skips what these hide; a mask it only adds to the scores.
+    window = None
+    if limits.window is not None:
+        left, right = reach(limits.causal, limits.window)
+        most = max(shape[-2:])
+        window = (most if left is None else left, most if right is None else right)
+    lengths = [
+        x if x is None else x.astype(jnp.int32).reshape(batch)
+        for x in (limits.query_lengths, limits.key_lengths)
+    ]
+    y = jax.nn.dot_product_attention(
+        *(x.reshape(batch, *x.shape[-3:]) for x in (query, key, value)),
+        bias=flat(limits.bias if limits.bias is None else finite(limits.bias)),
+        mask=flat(Limits(limits.bias, limits.mask).allowed(shape)),
+        scale=scale,
+        is_causal=limits.causal,
+        query_seq_lengths=lengths[0],
+        key_value_seq_lengths=lengths[1],
+        local_window_size=window,
+        implementation="cudnn",
+    )
+    y = y.reshape(*query.shape[:-1], value.shape[-1])
+    if allowed is None:
+        return y
+    seeing = jnp.moveaxis(allowed.any(-1, keepdims=True), -3, -2)  # [..., T, H, 1]
+    return jnp.where(jnp.broadcast_to(seeing, y.shape), y, jnp.zeros_like(y))
