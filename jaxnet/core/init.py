@@ -93,7 +93,8 @@ def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., 
 def _draw_alike(key: jax.Array, alike: Alike, seeds: dict[str, str]) -> jax.Array:
     """The leaves at the paths of ``seeds``, one behind the other."""
     leaf, sharding = alike
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.stack([_number(s) for s in seeds.values()]))
+    numbers = jnp.stack([_number(seed) for seed in seeds.values()])
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
     for n in leaf.stack:
         keys = jax.vmap(lambda key, n=n: _fold_each(key, n))(keys).reshape(-1)
     # Large leaves one after the other: random bits take several times the room of a leaf.
