@@ -6,8 +6,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+import jaxnet as jn
+
 MISTAKES = catalogue.rows("MISTAKES")
 CASES = goldens.cases()
+NEVER_WRONG = {"optim.max_norm", "optim.non_negative", "optim.unit_norm"}
 # The first case of each part stands for all.
 FIRST = {case.call: name for name, case in reversed(CASES.items())}
 
@@ -36,3 +39,19 @@ def test_half_precision_stays_finite(name, dtype):
         assert y.dtype == dtype or not case.call.startswith("nn.") or y.dtype == wanted.dtype
     for x in jax.tree.leaves(grads):
         assert jnp.isfinite(x).all()
+
+
+def test_every_part_has_a_mistake():
+    """All functions and layers but those that nothing is wrong for."""
+    parts = {
+        f"{room}.{name}"
+        for room in ("nn", "losses", "metrics", "optim")
+        for name, value in vars(getattr(jn, room)).items()
+        if getattr(value, "__module__", "").startswith(f"jaxnet.{room}") and not is_record(value)
+    }
+    assert parts - {call for call, *_ in MISTAKES} == NEVER_WRONG
+
+
+def is_record(value):
+    """A named tuple: what parts give and are given."""
+    return isinstance(value, type) and issubclass(value, tuple)

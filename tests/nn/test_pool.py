@@ -2,17 +2,19 @@
 
 import functools
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from exact import close, draw
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from jaxnet.nn.pool import AvgPool, MaxPool, avg_pool, max_pool
+from jaxnet.nn.lp_pool import global_lp_pool, lp_pool
+from jaxnet.nn.pool import AvgPool, MaxPool, avg_pool, max_pool, max_pool_with_indices
 
 pytestmark = pytest.mark.usefixtures("strict")
 
@@ -60,7 +62,7 @@ def explicit(spatial, window, stride, padding):
 
 
 @pytest.mark.parametrize("kind", ["max", "avg", "avg without padding"])
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=5)
 @given(case=cases())
 def test_value_and_derivatives_are_those_of_xla(kind, case):
     shape, window, options = case
@@ -87,12 +89,13 @@ def test_value_and_derivatives_are_those_of_xla(kind, case):
 
 
 @pytest.mark.parametrize(
-    ("window", "stride"), [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((2, 3), (3, 3))]
+    ("window", "stride"), [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((2, 3), (3, 3)), ((6, 7), (1, 1))]
 )
 def test_of_equal_values_the_first_takes_the_gradient(window, stride):
     x = np.random.default_rng(0).integers(0, 3, (2, 7, 8, 2)).astype(np.float64)
-    y, pull = jax.vjp(lambda x: max_pool(x, window, stride=stride), jnp.asarray(x))
-    dy = np.random.default_rng(1).normal(size=y.shape)
+    pool = jax.jit(lambda x: max_pool(x, window, stride=stride))
+    y, pull = jax.vjp(pool, jnp.asarray(x))
+    y, dy = np.asarray(y), np.random.default_rng(1).normal(size=y.shape)
     dx = np.zeros_like(x)
     for n, i, j, c in itertools.product(*map(range, y.shape)):
         top, left = i * stride[0], j * stride[1]
@@ -216,29 +219,125 @@ def test_batch_axes_and_layers():
         assert pool(x[:, :0], 3).shape == (2, 0, 2, 2, 4)
 
 
-X = (2, 5, 5, 4)
-MISTAKES = [
-    (X[2:], 2, {}, "needs 2 spatial axes"),
-    (X, (2, 2, 2, 2), {}, "window of max_pool must be an int, which means two spatial axes, or"),
-    (X, 0, {}, "window of max_pool must be an int of at least 1, but is 0"),
-    (X, 2, {"stride": -1}, "stride of max_pool must be an int of at least 1, but is -1"),
-    (X, 2, {"padding": "FULL"}, "max_pool has no padding='FULL'"),
-    (X, 2, {"padding": -1}, "padding of max_pool must be an int of at least 0, but is -1"),
-    (X, 2, {"padding": 2}, r"must be smaller than the window \(2, 2\)"),
-    (X, 6, {}, r"spans \(6, 6\), but .* has only \(5, 5\)"),
-]
+@st.composite
+def windows(draw_from):
+    """Any window on one or two axes, as the options of a call."""
+    axes = draw_from(st.integers(1, 2))
+
+    def each(low, high):
+        return tuple(draw_from(st.integers(low, high)) for _ in range(axes))
+
+    window, dilation = each(1, 3), each(1, 2)
+    span = tuple((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
+    shape = (2, *(k + n for k, n in zip(span, each(0, 4), strict=True)), 2)
+    padding = tuple((draw_from(st.integers(0, k // 2)), draw_from(st.integers(0, k // 2)))
+                    for k in window)  # fmt: skip
+    stride, ceil_mode = each(1, 4), draw_from(st.booleans())
+    return shape, {"window": window, "stride": stride, "padding": padding, "dilation": dilation,
+                   "ceil_mode": ceil_mode}  # fmt: skip
 
 
-@pytest.mark.parametrize(("shape", "window", "options", "message"), MISTAKES)
-def test_mistakes(shape, window, options, message):
-    with pytest.raises(ValueError, match=message):
-        max_pool(draw(shape), window, **options)
-    with pytest.raises(ValueError, match=message.replace("max_pool", "avg_pool")):
-        avg_pool(draw(shape), window, **options)
+def holds_input(padding, dilation, **_):
+    """Whether surely no window has nothing but padding, as may be between dilated elements."""
+    return all(d == 1 or not any(pads) for pads, d in zip(padding, dilation, strict=True))
 
 
-def test_mistakes_with_dtypes():
-    with pytest.raises(ValueError, match=r"convert it: x.astype\(jnp.float32\)"):
-        avg_pool(jnp.zeros(X, jnp.uint8), 2)
-    with pytest.raises(ValueError, match="must be floating point"):
-        max_pool(jnp.zeros(X, bool), 2)
+def seen_by(x, window, stride, padding, dilation, ceil_mode):
+    """For each place the values of its window with their flat positions, and how many it counts."""
+    spatial, starts = x.shape[1:-1], []
+    axes = zip(spatial, window, stride, padding, dilation, strict=True)
+    for n, k, s, (low, high), d in axes:
+        rest = n + low + high - (k - 1) * d - 1
+        m = (math.ceil(rest / s) if ceil_mode else rest // s) + 1
+        starts.append([i * s - low for i in range(m) if i * s < n + low or not ceil_mode])
+    for place in itertools.product(*(range(len(s)) for s in starts)):
+        lines = [
+            [starts[a][i] + t * dilation[a] for t in range(window[a])] for a, i in enumerate(place)
+        ]
+        counted = [
+            sum(at < n + high for at in line)
+            for line, n, (_, high) in zip(lines, spatial, padding, strict=True)
+        ]
+        inside = [
+            at
+            for at in itertools.product(*lines)
+            if all(map(range.__contains__, map(range, spatial), at))
+        ]
+        values = np.stack([x[:, *at] for at in inside], 1)
+        flat = np.array([np.ravel_multi_index(at, spatial) for at in inside])
+        yield place, values, flat, math.prod(counted)
+
+
+@pytest.mark.oracle("nn.max_pool", "nn.avg_pool", "nn.max_pool_with_indices")
+@settings(deadline=None, max_examples=8)
+@given(case=windows(), whole=st.booleans())
+def test_every_window_in_a_loop(case, whole):
+    shape, options = case
+    assume(holds_input(**options))
+    x = np.random.default_rng(0).integers(-4, 4, shape)
+    x = x if whole else x.astype(float)
+
+    @jax.jit
+    def all_of(x):
+        floats = x.astype(float)
+        return (
+            *max_pool_with_indices(x, **options),
+            max_pool(x, **options),
+            avg_pool(floats, **options),
+            avg_pool(floats, **options, count_include_pad=False),
+            avg_pool(floats, **options, divisor=1),
+        )
+
+    # NumPy's, since JAX compiles each way to index.
+    y, indices, plain, mean, bare, total = map(np.asarray, all_of(jnp.asarray(x)))
+    np.testing.assert_array_equal(plain, y)
+    places = list(seen_by(x, **options))
+    assert math.prod(y.shape[1:-1]) == len(places)
+    for place, values, flat, counted in places:
+        np.testing.assert_array_equal(y[:, *place], values.max(1))
+        np.testing.assert_array_equal(indices[:, *place], flat[values.argmax(1)])
+        np.testing.assert_allclose(mean[:, *place], values.sum(1) / counted, atol=1e-12)
+        np.testing.assert_allclose(bare[:, *place], values.mean(1), atol=1e-12)
+        np.testing.assert_allclose(total[:, *place], values.sum(1), atol=1e-12)
+
+
+@pytest.mark.parametrize("pool", [max_pool, avg_pool, functools.partial(lp_pool, p=2)])
+@settings(deadline=None, max_examples=3)
+@given(shift=st.integers(0, 3), window=st.integers(1, 7))
+def test_a_shift_by_strides_shifts_the_places(pool, shift, window):
+    x = draw((1, 16, 15, 2))
+    a = pool(x, window=window, stride=2)
+    b = pool(x[:, 2 * shift :], window=window, stride=2)
+    close(a[:, shift:], b)
+
+
+def test_where_a_nan_lies():
+    x = jnp.arange(16.0).reshape(1, 4, 4, 1).at[0, 0, 1, 0].set(jnp.nan)
+    _, indices = max_pool_with_indices(x, 2)
+    np.testing.assert_array_equal(indices[0, :, :, 0], [[1, 7], [13, 15]])
+    y, pull = jax.vjp(lambda x: max_pool(x, 2), x)
+    assert pull(jnp.ones_like(y))[0][0, 0, 1, 0] == 1
+
+
+def test_a_large_window_has_few_slices():
+    def slices(window):
+        jaxpr = jax.make_jaxpr(jax.grad(lambda x: max_pool(x, window).sum()))(draw((1, 64, 64, 1)))
+        return sum("slice" in eqn.primitive.name for eqn in equations(jaxpr.jaxpr))
+
+    assert slices(32) < 10 * 32
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_a_norm_of_sixteen_bits(dtype):
+    x = jnp.full((1, 4, 4, 1), 300, dtype)  # whose square is too large for float16
+    assert lp_pool(x, 2, 2).dtype == global_lp_pool(x, 2).dtype == dtype
+    assert (lp_pool(x, 2, 2) == 600).all()
+    assert (global_lp_pool(x, 2) == 1200).all()
+
+
+@pytest.mark.parametrize("p", [1, 2, 3.0, 2.5])
+def test_nothing_has_no_slope(p):
+    zeros = jnp.zeros((1, 4, 4, 1))
+    for pool in (lambda x: lp_pool(x, p, 2), lambda x: global_lp_pool(x, p)):
+        assert not pool(zeros).any()
+        assert not jax.grad(lambda x: pool(x).sum())(zeros).any()
