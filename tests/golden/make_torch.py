@@ -1,4 +1,4 @@
-"""Makes the golden files that PyTorch has part in. Run by hand, in the repository's root, with
+"""Makes the golden files of whole trainings. Run by hand, in the repository's root, with
 
     python tests/golden/make_torch.py
 
@@ -24,12 +24,6 @@ batchnorm.safetensors, float32: four classifiers, softmax cross-entropy, SGD wit
     <net>/losses [20]                before each update, with batch statistics
     <net>/predictions [48, 3]        logits after training, with running statistics
 
-layers.safetensors, float64: the cases of cases.py; metadata ``cases`` (JSON) has their options.
-    <case>/x, <case>/params/…, <case>/y
-    <case>/cotangent         of y, by which these gradients are pulled back:
-    <case>/grads/x, <case>/grads/<leaf>   (no grads/x for Embed, whose x is integer)
-    <case>/new/stats/…       running statistics after a training call (BatchNorm)
-
 losses.safetensors, float64: metadata ``cases`` (JSON) has each case's function and options.
     <case>/predictions, <case>/targets
     <case>/each, <case>/mean   losses before and after averaging
@@ -47,7 +41,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch_layers
 import torch_losses
 import torch_optimizers
 import torch_training
@@ -67,7 +60,6 @@ def main() -> None:
     torch.set_num_threads(1)  # sums in one order on any machine
     save("regression", torch_training.regression())
     save("batchnorm", torch_training.batchnorm())
-    save("layers", *torch_layers.arrays())
     save("losses", *torch_losses.arrays())
     save("optimizers", *torch_optimizers.arrays())
 
