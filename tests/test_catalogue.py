@@ -35,7 +35,7 @@ def test_half_precision_stays_finite(name, dtype):
     results, grads = goldens.pull(case, dtype)
     for i, y in enumerate(results):
         wanted = case.arrays["results"][str(i)]
-        assert jnp.isfinite(y)[abs(wanted) < 6e4].all()
+        assert (jnp.isfinite(y) | (abs(wanted) >= 6e4)).all()
         assert y.dtype == dtype or not case.call.startswith("nn.") or y.dtype == wanted.dtype
     for x in jax.tree.leaves(grads):
         assert jnp.isfinite(x).all()

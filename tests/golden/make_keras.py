@@ -1,8 +1,8 @@
-"""Makes the golden files that Keras has part in. Run by hand, in the repository's root, with
+"""Makes the golden files of Keras. Run by hand, in the repository's root, with
 
     python tests/golden/make_keras.py
 
-in an environment with keras, tensorflow and safetensors, after make_torch.py; last run with
+in an environment with keras, tensorflow and safetensors, last run with
 keras 3.15.1, tensorflow 2.21.0, numpy 2.5.5 and safetensors 0.8.0.
 
 classifier.safetensors, float32: ``Sequential(Linear(10), relu, Linear(2), softmax)`` (Keras's
@@ -13,16 +13,12 @@ defaults (rate 0.001, epsilon 1e-7); 10 epochs of batches of 32, 32, 32 and 4.
     losses [10, 4]           of each batch, before its update
     predictions [100, 2]     probabilities after training; accuracy [], the share that is right
 
-losses.safetensors: adds the cases keras_categorical and keras_categorical_sure;
-make_torch.py describes the file.
-
 optim.safetensors, float64: 20 steps along given gradients; see gradients.py.
     start [7], grads [20, 7]
     keras_adam, keras_adamw [20, 7]   parameters after each step, rate 0.01; right to about 1e-5
     keras_adam_exact [20, 7]          the same with betas 1 - 2^-3 and 1 - 2^-10
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -32,9 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import gradients
 import keras
 import numpy as np
-import tensorflow as tf
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 FOLDER = Path(__file__).parent
 
@@ -75,34 +69,6 @@ def weights(net: keras.Model, prefix: str) -> dict[str, np.ndarray]:
     }
 
 
-def losses() -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays and metadata of PyTorch's losses, and the loss of probabilities as Keras has it.
-
-    PyTorch has none. Outside [1e-7, 1 - 1e-7] Keras clips, and so has no gradient.
-    """
-    path = FOLDER / "losses.safetensors"
-    with safe_open(path, framework="numpy") as file:
-        cases = json.loads(file.metadata()["cases"])
-    made = load_file(path)
-    rng = np.random.default_rng(0)
-    shares = rng.dirichlet(np.ones(3), (2, 4))
-    sure = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [1e-9, 1.0 - 1e-9, 0.0], [0.2, 0.3, 0.4]])
-    for name, p, y in (
-        ("keras_categorical", *shares),
-        ("keras_categorical_sure", sure, np.eye(3)[[0, 0, 0, 1]]),
-    ):
-        cases[name] = {"call": "categorical_cross_entropy", "options": {}}
-        with tf.GradientTape() as tape:
-            predictions = tf.Variable(p)
-            each = keras.losses.categorical_crossentropy(tf.constant(y), predictions)
-            mean = tf.reduce_mean(each)
-        tensors = {"predictions": predictions, "targets": y, "each": each, "mean": mean,
-                   "grad": tape.gradient(mean, predictions)}  # fmt: skip
-        for part, x in tensors.items():
-            made[f"{name}/{part}"] = np.array(keras.ops.convert_to_numpy(x))
-    return made, {"cases": json.dumps(cases)}
-
-
 def optimizers(start: np.ndarray, grads: np.ndarray) -> dict[str, np.ndarray]:
     """Parameters after each step. Float64 also for Keras's own scalars, such as the rate."""
     keras.config.set_floatx("float64")
@@ -134,7 +100,6 @@ def save(name: str, arrays: dict[str, np.ndarray], metadata: dict[str, str] | No
 
 def main() -> None:
     save("classifier", classifier())
-    save("losses", *losses())
     start, grads = gradients.problem()
     save("optim", {"start": start, "grads": grads} | optimizers(start, grads))
 

@@ -3,9 +3,8 @@
     python tests/golden/make_torch.py
 
 in an environment with torch and safetensors; last run with torch 2.13.0, numpy 2.5.5 and
-safetensors 0.8.0. All arrays have
-jaxnet's layout (features last, kernels ``[..., in, out]``) and paths (``jaxnet.tree.unflatten``
-makes nested dicts of them).
+safetensors 0.8.0. All arrays have jaxnet's layout (features last, kernels ``[..., in, out]``) and
+paths (``jaxnet.tree.unflatten`` makes nested dicts of them).
 
 regression.safetensors, float32: ``Sequential(Linear(20), sigmoid, Linear(1))``, mean squared
 error, SGD with rate 0.01.
@@ -24,11 +23,6 @@ batchnorm.safetensors, float32: four classifiers, softmax cross-entropy, SGD wit
     <net>/losses [20]                before each update, with batch statistics
     <net>/predictions [48, 3]        logits after training, with running statistics
 
-losses.safetensors, float64: metadata ``cases`` (JSON) has each case's function and options.
-    <case>/predictions, <case>/targets
-    <case>/each, <case>/mean   losses before and after averaging
-    <case>/grad                of the mean, with respect to the predictions
-
 optimizers.safetensors, float64: metadata ``cases`` (JSON) has each case's call and options.
     start [4, 3], grads [20, 4, 3]
     <case>/weights [20, 4, 3]   after each step along these gradients (``lbfgs``: those of
@@ -41,7 +35,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch_losses
 import torch_optimizers
 import torch_training
 from safetensors.numpy import save_file
@@ -60,7 +53,6 @@ def main() -> None:
     torch.set_num_threads(1)  # sums in one order on any machine
     save("regression", torch_training.regression())
     save("batchnorm", torch_training.batchnorm())
-    save("losses", *torch_losses.arrays())
     save("optimizers", *torch_optimizers.arrays())
 
 

@@ -199,6 +199,7 @@ def test_diverged_inputs_give_nan_rather_than_an_error() -> None:
     assert np.isnan(losses.categorical_cross_entropy(nan, jnp.array([0, 1])))
 
 
+@pytest.mark.oracle("losses.one_hot")
 @pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int8, jnp.int32, jnp.uint32])
 def test_one_hot_holds_more_classes_than_a_byte(dtype: Any) -> None:
     labels = jnp.array([1, 99], dtype)

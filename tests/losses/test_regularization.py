@@ -21,6 +21,7 @@ first = jax.jit(jax.value_and_grad(lambda p: losses.l1(p, "**/kernel")))
 second = jax.jit(jax.value_and_grad(lambda p: losses.l2(p, "**/kernel", "**/bias")))
 
 
+@pytest.mark.oracle("losses.l1", "losses.l2", gradients=True)
 @given(arrays(np.float32, (3, 2), elements=numbers), arrays(np.float32, 2, elements=numbers))
 @settings(deadline=None, max_examples=20)
 def test_values_and_gradients(kernel: np.ndarray, bias: np.ndarray) -> None:

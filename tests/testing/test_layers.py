@@ -1,6 +1,7 @@
 """Every layer, with each of its options, keeps what ``check_layer`` asks of a layer.
 
-To have a layer checked, add a row to its room in ``tests/catalogue``.
+To have a layer checked, add a row to its room in ``tests/catalogue``. The first row of a layer is
+always checked, the others where slow tests are.
 """
 
 import pytest
@@ -10,9 +11,18 @@ from jaxnet import nn
 from jaxnet.testing import check_layer
 
 LAYERS = rows("LAYERS")
+FIRST = {type(layer): name for name, layer, *_ in reversed(LAYERS)}
 
 
-@pytest.mark.parametrize(("layer", "inputs"), [pytest.param(x, xs, id=i) for i, x, *xs in LAYERS])
+@pytest.mark.parametrize(
+    ("layer", "inputs"),
+    [
+        pytest.param(
+            layer, inputs, id=name, marks=[] if FIRST[type(layer)] == name else pytest.mark.slow
+        )
+        for name, layer, *inputs in LAYERS
+    ],
+)
 def test_layer(layer, inputs):
     check_layer(layer, *inputs)
 
@@ -23,5 +33,4 @@ def test_every_layer_has_a_row():
         for value in vars(nn).values()
         if isinstance(value, type) and issubclass(value, nn.Layer) and value is not nn.Layer
     }
-    rows = {type(layer) for _, layer, *_ in LAYERS}
-    assert exported <= rows, f"add a row for {exported - rows}"
+    assert exported <= set(FIRST), f"add a row for {exported - set(FIRST)}"
