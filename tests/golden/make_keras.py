@@ -2,8 +2,8 @@
 
     python tests/golden/make_keras.py
 
-in an environment with keras, tensorflow and safetensors, last run with
-keras 3.15.1, tensorflow 2.21.0, numpy 2.5.5 and safetensors 0.8.0.
+in an environment with keras, tensorflow and safetensors; last run with keras 3.15.1, tensorflow
+2.21.0, numpy 2.5.5 and safetensors 0.8.0.
 
 classifier.safetensors, float32: ``Sequential(Linear(10), relu, Linear(2), softmax)`` (Keras's
 layout is jaxnet's), categorical cross-entropy of the probabilities, Keras's Adam with its

@@ -3,8 +3,8 @@
     python tests/golden/make_parts.py [room …]
 
 in an environment with torch, torchvision and safetensors; last run with torch 2.13.0,
-torchvision 0.28.0, numpy 2.5.5 and safetensors 0.8.0. Each ``parts/<room>.py`` has a list ``CASES`` (see case.py) and becomes
-``parts/<room>.safetensors``, float64, with all arrays in jaxnet's layout:
+torchvision 0.28.0, numpy 2.5.5 and safetensors 0.8.0. Each ``parts/<room>.py`` has a list ``CASES``
+(see case.py) and becomes ``parts/<room>.safetensors``, float64, with all arrays in jaxnet's layout:
 
     <case>/args/<i>, <case>/arrays/<name>, <case>/params/<path>   what the call is given
     <case>/results/<i>        its results, in the order of jax.tree.leaves

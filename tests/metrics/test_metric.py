@@ -1,25 +1,15 @@
-"""Metrics against scikit-learn, and streaming ones against the whole."""
+"""What holds for every metric: parts make the whole, masks leave out, weights repeat."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn import metrics as sk
 
-from jaxnet import losses
-from jaxnet.metrics import (
-    Metric,
-    accuracy,
-    binary_accuracy,
-    confusion_matrix,
-    precision_recall_f1,
-    streaming,
-)
+from jaxnet import metrics as m
+from jaxnet.metrics import Metric, accuracy, binary_accuracy, confusion_matrix, streaming
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,81 +18,152 @@ def strict() -> Iterator[None]:
         yield
 
 
-quick = settings(deadline=None, max_examples=10)
-CLASSES = 4
+N, CLASSES = 12, 4
+rng = np.random.default_rng(0)
+LOGITS = rng.standard_normal((N, CLASSES)).astype(np.float32)
+SHARES = np.asarray(jax.nn.softmax(LOGITS))
+CHANCES = rng.random((N, 3)).astype(np.float32)
+NUMBERS = rng.standard_normal((N, 2)).astype(np.float32)
+IMAGES = rng.random((N, 5, 4, 2)).astype(np.float32)
+LABELS = np.arange(N, dtype=np.int32) % CLASSES
+TARGETS = np.stack([LABELS > 1, LABELS % 2 > 0, LABELS == 3], -1).astype(np.int32)
+
+type Make = Callable[[bool], Metric]
 
 
-@st.composite
-def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Logits [N, 4] and labels [N], often without some class."""
-    n, seed = draw(st.sampled_from([1, 9])), draw(st.integers(0, 2**32 - 1))
-    rng = np.random.default_rng(seed)
-    logits = rng.standard_normal((n, CLASSES)).astype(np.float32)
-    return logits, rng.integers(0, draw(st.integers(1, CLASSES)), n).astype(np.int32)
+def mean(fn: Callable[..., jax.Array], **options: Any) -> Make:
+    return lambda weighted: streaming(lambda *a, **w: fn(*a, **w, **options), weighted=weighted)
 
 
-def whole(metric: Metric, *data: Any, sizes: Any) -> Any:
-    """The metric after one update a part."""
-    state, start = metric.init(), 0
-    for size in sizes:
-        state = metric.update(state, *(jnp.asarray(x[start : start + size]) for x in data))
-        start += size
-    return metric.compute(state)
+# With and without weights, and data whose first axis holds the examples.
+METRICS: dict[str, tuple[Make, Any, Any]] = {
+    "accuracy": (mean(m.accuracy), LOGITS, LABELS),
+    "top_k_accuracy": (mean(m.top_k_accuracy, k=2), LOGITS, LABELS),
+    "binary_accuracy": (mean(m.binary_accuracy), CHANCES, TARGETS),
+    "brier": (mean(m.brier), SHARES, LABELS),
+    "psnr": (mean(m.psnr), IMAGES, IMAGES[::-1].copy()),
+    "ssim": (mean(m.ssim, window=3), IMAGES, IMAGES[::-1].copy()),
+    "perplexity": (lambda w: m.perplexity(weighted=w), LOGITS, LABELS),
+    "confusion": (lambda w: confusion_matrix(CLASSES, weighted=w), LOGITS, LABELS),
+    "multilabel": (lambda w: m.multilabel_confusion(3, weighted=w), CHANCES, TARGETS),
+    "roc_auc": (lambda w: m.binned(m.roc_auc, 9, weighted=w), CHANCES, TARGETS),
+    "reliability": (lambda w: m.reliability(4, weighted=w), SHARES, LABELS),
+    "calibration": (
+        lambda w: m.reliability(weighted=w).then(m.expected_calibration_error),
+        SHARES,
+        LABELS,
+    ),
+    "r2": (lambda w: m.r2(2, weighted=w), NUMBERS, NUMBERS[::-1].copy()),
+    "pearson": (lambda w: m.pearson(2, weighted=w), NUMBERS, CHANCES[:, :2]),
+}
+every = pytest.mark.parametrize("name", METRICS)
 
 
-@given(scored())
-@quick
-def test_against_scikit_learn(data: tuple[np.ndarray, np.ndarray]) -> None:
-    logits, labels = map(jnp.asarray, data)
-    true, predicted = data[1], data[0].argmax(-1)
-    expected = sk.accuracy_score(true, predicted)
-    np.testing.assert_allclose(accuracy(logits, labels), expected, rtol=1e-6)
-    rows = losses.one_hot(labels, CLASSES)
-    np.testing.assert_allclose(accuracy(logits, rows), expected, rtol=1e-6)
-    metric, names = confusion_matrix(CLASSES), range(CLASSES)
-    matrix = metric.compute(metric.update(metric.init(), logits, labels))
-    np.testing.assert_array_equal(matrix, sk.confusion_matrix(true, predicted, labels=names))
-    scores = precision_recall_f1(matrix)
-    oracle: Any = sk.precision_recall_fscore_support
-    expected = oracle(true, predicted, labels=names, zero_division=0)[:3]
-    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+def agree(*results: Any) -> None:
+    for other in results[1:]:
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6), results[0], other
+        )
 
 
-@given(st.lists(st.sampled_from([1, 7]), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
-@quick
-def test_streaming_equals_the_whole(sizes: list[int], seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    logits = rng.standard_normal((sum(sizes), CLASSES)).astype(np.float32)
-    labels = rng.integers(0, CLASSES, sum(sizes))
-    for fn in (accuracy, losses.softmax_cross_entropy):
-        found = whole(streaming(fn), logits, labels, sizes=sizes)
-        np.testing.assert_allclose(found, fn(jnp.array(logits), jnp.array(labels)), rtol=1e-5)
+@every
+def test_parts_make_the_whole(name: str) -> None:
+    make, *data = METRICS[name]
+    metric = make(False)
+
+    @jax.jit
+    def run(*data: jax.Array) -> Any:
+        parts = [[x[a:b] for x in data] for a, b in ((0, 4), (4, 8), (8, 12))]
+        states = [metric.update(metric.init(), *part) for part in parts]
+        first, second, third = states
+        step = lambda state, batch: (metric.update(state, *batch), None)
+        steps = tuple(jnp.stack(part) for part in zip(*parts, strict=True))
+        merges = (
+            metric.merge(metric.merge(first, second), third),
+            metric.merge(first, metric.merge(second, third)),
+            metric.merge(metric.merge(third, metric.init()), metric.merge(first, second)),
+            jax.lax.scan(step, metric.init(), steps)[0],
+        )
+        alone = metric.merge(first, metric.init()), metric.merge(metric.init(), first)
+        return metric(*data), [metric.compute(state) for state in merges], first, alone
+
+    whole, merged, first, alone = run(*data)
+    agree(whole, *merged)
+    agree(first, *alone)
 
 
-def test_merging_equals_updating() -> None:
-    logits = jax.random.normal(jax.random.key(0), (9, CLASSES))
-    labels = jnp.arange(9) % CLASSES
-    for metric in (streaming(accuracy), confusion_matrix(CLASSES)):
-        parts = [metric.update(metric.init(), logits[i], labels[i]) for i in (np.s_[:2], np.s_[2:])]
-        merged = metric.compute(metric.merge(metric.merge(metric.init(), parts[0]), parts[1]))
-        np.testing.assert_allclose(merged, whole(metric, logits, labels, sizes=[9]), rtol=1e-6)
-        jax.tree.map(np.testing.assert_array_equal, metric.merge(parts[0], metric.init()), parts[0])
+@every
+def test_a_mask_leaves_out_whatever_is_there(name: str) -> None:
+    make, *data = METRICS[name]
+    mask = np.arange(N) % 3 > 0
+    blank = [np.where(mask.reshape(-1, *(1,) * (x.ndim - 1)), x, -1) for x in data]
+    blank = [
+        np.where(x == -1, np.float32(np.nan), x) if x.dtype == np.float32 else x for x in blank
+    ]
+    metric = make(False)
+    kept = jax.jit(metric.__call__)(*(x[mask] for x in data))
+    # Two without jit, where values are checked, too.
+    call = metric.__call__ if name in ("multilabel", "calibration") else jax.jit(metric.__call__)
+    agree(kept, call(*map(jnp.asarray, blank), mask=jnp.asarray(mask)))
 
 
-def test_metrics_run_in_a_scan_under_jit() -> None:
-    logits = jax.random.normal(jax.random.key(0), (3, 8, CLASSES))
-    labels = jnp.arange(24).reshape(3, 8) % CLASSES
-    for metric in (streaming(accuracy), confusion_matrix(CLASSES)):
+@every
+def test_weights_count_as_repetitions(name: str) -> None:
+    make, *data = METRICS[name]
+    times = np.arange(N) % 4
+    often = [np.repeat(x, times, axis=0) for x in data]
+    weights = jnp.asarray(times / 4, jnp.float32)
 
-        @jax.jit
-        def run(logits: jax.Array, labels: jax.Array, metric: Metric = metric) -> Any:
-            step = lambda state, batch: (metric.update(state, *batch), None)
-            return metric.compute(jax.lax.scan(step, metric.init(), (logits, labels))[0])
+    @jax.jit
+    def run(*data: jax.Array) -> Any:
+        metric = make(True)
+        state = metric.update(metric.init(), *(x[:5] for x in data), weights=weights[:5])
+        return metric.compute(
+            metric.update(state, *(x[5:] for x in data), weights=weights[5:])
+        ), make(True)(*data, weights=weights)
 
-        expected = whole(metric, logits.reshape(24, -1), labels.ravel(), sizes=[24])
-        np.testing.assert_allclose(run(logits, labels), expected, rtol=1e-6)
+    parts, whole = run(*data)
+    agree(parts, whole)
+    if name in ("confusion", "multilabel", "reliability"):  # which return the counts, too
+        leaves = jax.tree.leaves(whole)
+        leaves[0] = 4 * leaves[0]
+        whole = jax.tree.unflatten(jax.tree.structure(whole), leaves)
+    agree(jax.jit(make(False).__call__)(*often), whole)
 
 
+@every
+def test_weights_are_asked_for(name: str) -> None:
+    make, *data = METRICS[name]
+    metric = make(False)
+    with pytest.raises(ValueError, match=r"counts examples .* weighted=True"):
+        jax.eval_shape(lambda *data: metric(*data, weights=jnp.ones(N)), *data)
+
+
+@every
+@pytest.mark.parametrize("weighted", [False, True])
+def test_states_keep_their_dtypes(name: str, weighted: bool) -> None:
+    make, *data = METRICS[name]
+    with jax.enable_x64(True):
+        data = [x.astype(float) if x.dtype == np.float32 else x for x in data]
+        metric = make(weighted)
+        state = jax.eval_shape(metric.init)
+        new = jax.eval_shape(metric.update, state, *data)
+        assert jax.tree.map(lambda x: (x.shape, x.dtype), new) == jax.tree.map(
+            lambda x: (x.shape, x.dtype), state
+        )
+        for x in jax.tree.leaves(jax.eval_shape(metric.compute, state)):
+            assert x.dtype == jnp.float64 or (x.dtype == jnp.int32 and not weighted)
+
+
+@pytest.mark.parametrize("name", ["perplexity", "r2", "calibration", "roc_auc"])
+def test_nothing_is_nan_under_jit_and_else_an_error(name: str) -> None:
+    metric = METRICS[name][0](False)
+    assert np.isnan(jax.jit(metric.compute)(metric.init())).all()
+    with pytest.raises(ValueError, match="the mean of nothing is not defined"):
+        metric.compute(metric.init())
+
+
+@pytest.mark.oracle("metrics.streaming")
 def test_streaming_stays_exact_over_many_examples() -> None:
     metric = streaming(jnp.mean)
     batches = jnp.broadcast_to(jnp.array([0.0, 1.0, 1.0, 1.0]), (100_000, 4))
@@ -131,37 +192,37 @@ def test_labels_that_do_not_exist_are_not_counted_under_jit() -> None:
     np.testing.assert_array_equal(counts, [[1, 0], [0, 0]])
 
 
-LOGITS = jnp.zeros((8, 3))
-LABELS = jnp.zeros(8, int)
+logits = jnp.zeros((8, 3))
+labels = jnp.zeros(8, int)
 matrix = confusion_matrix(3)
-mean = streaming(jnp.mean)
+average = streaming(jnp.mean)
 ERRORS = {
     r"accuracy was given.*float32\[8,3\].*int32\[8,1\].*squeeze\(-1\)":
-        lambda: accuracy(LOGITS, LABELS[:, None]),
+        lambda: accuracy(logits, labels[:, None]),
     r"class numbers of accuracy must be integers, but are float32\[8\]":
-        lambda: accuracy(LOGITS, LABELS.astype(jnp.float32)),
-    r"the prediction of accuracy must be floating point": lambda: accuracy(LABELS, LABELS),
-    r"labels of accuracy lie between 3 and 3, but 3 classes": lambda: accuracy(LOGITS, LABELS + 3),
-    r"accuracy is the mean.*nothing": lambda: accuracy(LOGITS[:0], LABELS[:0]),
+        lambda: accuracy(logits, labels.astype(jnp.float32)),
+    r"the prediction of accuracy must be floating point": lambda: accuracy(labels, labels),
+    r"labels of accuracy lie between 3 and 3, but 3 classes": lambda: accuracy(logits, labels + 3),
+    r"accuracy is the mean.*nothing": lambda: accuracy(logits[:0], labels[:0]),
     r"never broadcasts.*float32\[8,3\] and the targets int32\[8\]": lambda: binary_accuracy(
-        LOGITS, LABELS
+        logits, labels
     ),
     r"between 0.0 and 2.0, not within.*sigmoid\(logits\)":
         lambda: binary_accuracy(jnp.array([0.0, 2.0]), jnp.array([0, 1])),
-    r"binary_accuracy is the mean.*nothing": lambda: binary_accuracy(LOGITS[:0], LOGITS[:0]),
+    r"binary_accuracy is the mean.*nothing": lambda: binary_accuracy(logits[:0], logits[:0]),
     r"matrix has 3 classes, but the logits are float32\[8,4\], with 4":
-        lambda: matrix.update(matrix.init(), jnp.zeros((8, 4)), LABELS),
-    r"confusion_matrix was given": lambda: matrix.update(matrix.init(), LOGITS, LABELS[:7]),
+        lambda: matrix.update(matrix.init(), jnp.zeros((8, 4)), labels),
+    r"confusion_matrix was given": lambda: matrix.update(matrix.init(), logits, labels[:7]),
     r"classes of confusion_matrix must be an int": lambda: confusion_matrix(0),
-    r"a confusion matrix \[classes, classes\] was needed, but float32\[8,3\]":
-        lambda: precision_recall_f1(LOGITS),
+    r"a confusion matrix .* was needed, but float32\[8,3\]":
+        lambda: m.precision_recall_f1(logits),
     r"one for all arrays, but was given float32\[8,3\], int32\[7\]":
-        lambda: mean.update(mean.init(), LOGITS, LABELS[:7]),
-    r"first axis.*but was given none": lambda: mean.update(mean.init()),
-    r"first axis.*but was given float32\[\]": lambda: mean.update(mean.init(), jnp.zeros(())),
+        lambda: average.update(average.init(), logits, labels[:7]),
+    r"first axis.*but was given none": lambda: average.update(average.init()),
+    r"first axis.*but was given float32\[\]": lambda: average.update(average.init(), jnp.zeros(())),
     r"averages one number a batch, but was given float32\[8\]":
-        lambda: streaming(jnp.sin).update(mean.init(), LOGITS[:, 0]),
-    r"the mean of nothing is not defined: update": lambda: mean.compute(mean.init()),
+        lambda: streaming(jnp.sin).update(average.init(), logits[:, 0]),
+    r"the mean of nothing is not defined: update": lambda: average.compute(average.init()),
 }  # fmt: skip
 
 
@@ -172,4 +233,4 @@ def test_errors(message: str) -> None:
 
 
 def test_the_mean_of_nothing_is_nan_under_jit() -> None:
-    assert np.isnan(jax.jit(mean.compute)(mean.init()))
+    assert np.isnan(jax.jit(average.compute)(average.init()))
