@@ -56,7 +56,7 @@ class Layer:
         parts = []
         fields = dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
         # A subclass has the options of its base before its own sizes.
-        for field in sorted(fields, key=lambda field: field.kw_only):
+        for field in sorted(fields, key=lambda field: field.kw_only is True):
             value = getattr(self, field.name)
             if field.default is dataclasses.MISSING or value != field.default:
                 text = getattr(value, "__name__", None) or repr(value)

@@ -1,4 +1,5 @@
 """Transformers."""
+# pyright: reportArgumentType=false
 
 import jax
 import jax.numpy as jnp

@@ -25,7 +25,8 @@ def grouped(x, kernel, sizes):
 
 
 def mixture(**options):
-    return nn.MoE(3, 4, **({"capacity_factor": None} | options))
+    options.setdefault("capacity_factor", None)
+    return nn.MoE(3, 4, **options)
 
 
 @settings(max_examples=8, deadline=None)
