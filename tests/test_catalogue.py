@@ -28,7 +28,7 @@ def test_a_mistake_is_explained(mistake, words):
     assert len(message) < 700
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(FIRST.values()))
 def test_half_precision_stays_finite(name, dtype):
     case = CASES[name]

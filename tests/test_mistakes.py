@@ -176,7 +176,7 @@ MISTAKES = {
     "no learning rate": (lambda: jn.optim.adam(0.0), "positive", "but is 0.0"),
     "BatchNorm on one example": (
         lambda: nn.BatchNorm()(nn.BatchNorm().init(key, x), x[:1], key=key),
-        "needs more than one value a feature, but the input is float32[1, 10]; use a larger batch",
+        "needs more than one value a feature, but the input is float32[1,10]; use a larger batch",
     ),
     "a list as an option": (lambda: nn.MLP([8, 8]), "is a list", "give a tuple instead"),
     "a weights file that is none": (

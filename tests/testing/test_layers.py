@@ -1,7 +1,7 @@
 """Every layer, with each of its options, keeps what ``check_layer`` asks of a layer.
 
 To have a layer checked, add a row to its room in ``tests/catalogue``. The first row of a layer is
-always checked, the others where slow tests are.
+always checked, unless it takes half a minute; the others are where slow tests are.
 """
 
 import pytest
@@ -12,17 +12,18 @@ from jaxnet.testing import check_layer
 
 LAYERS = rows("LAYERS")
 FIRST = {type(layer): name for name, layer, *_ in reversed(LAYERS)}
+LONG = {
+    "transformer", "transformer-decoder", "transformer-decoder-layer", "transformer-encoder",
+    "aug-mix", "rand-augment", "mamba", "gru",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("layer", "inputs"),
-    [
-        pytest.param(
-            layer, inputs, id=name, marks=[] if FIRST[type(layer)] == name else pytest.mark.slow
-        )
-        for name, layer, *inputs in LAYERS
-    ],
-)
+def case(name, layer, *inputs):
+    slow = name in LONG or name != FIRST[type(layer)]
+    return pytest.param(layer, inputs, id=name, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize(("layer", "inputs"), [case(*row) for row in LAYERS])
 def test_layer(layer, inputs):
     check_layer(layer, *inputs)
 
