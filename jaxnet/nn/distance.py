@@ -73,9 +73,9 @@ def pdist(x: jax.Array, *, p: float = 2.0) -> jax.Array:
 
 
 def vector_norm(
-    x: jax.Array, p: float = 2.0, *, axis: int = -1, keepdims: bool = False
+    x: jax.Array, p: float = 2.0, *, axis: int | tuple[int, ...] = -1, keepdims: bool = False
 ) -> jax.Array:
-    """``(sum |x|^p)^(1/p)`` along an axis; for ``p`` of 0 how many are not 0, for inf the largest.
+    """``(sum |x|^p)^(1/p)`` along axes; for ``p`` of 0 how many are not 0, for inf the largest.
 
     Its gradient at 0 is 0. It is computed in the dtype of ``x``: give float32 rather than less.
     Raises ValueError if ``p`` is negative.
@@ -92,10 +92,10 @@ def vector_norm(
         size = x * jnp.sign(x)
         return size.sum(axis, keepdims=keepdims) if p == 1 else size.max(axis, keepdims=keepdims)
     if p == 2:
-        return _root(jnp.square(x).sum(axis, keepdims=keepdims), p)
+        return root(jnp.square(x).sum(axis, keepdims=keepdims))
     zero = x == 0
     powers = jnp.where(zero, 0, jnp.abs(jnp.where(zero, 1, x)) ** p)
-    return _root(powers.sum(axis, keepdims=keepdims), p)
+    return root(powers.sum(axis, keepdims=keepdims), p)
 
 
 def _direction(x: jax.Array, axis: int, eps: float) -> jax.Array:
@@ -105,7 +105,7 @@ def _direction(x: jax.Array, axis: int, eps: float) -> jax.Array:
     return x / straight_through(jnp.maximum(length, eps), length)
 
 
-def _root(x: jax.Array, p: float) -> jax.Array:
+def root(x: jax.Array, p: float = 2.0) -> jax.Array:
     """The ``p``-th root, whose slope at 0 is 0."""
     positive = x > 0
     safe = jnp.where(positive, x, 1)

@@ -1,6 +1,5 @@
 """Division by a norm or a standard deviation over any axes, without parameters."""
 
-import math
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 from jaxnet.core.checks import check_axis, check_positive
 from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
+from jaxnet.nn.distance import root, vector_norm
 from jaxnet.nn.moments import centred, check_features, mean, wide
 
 
@@ -29,7 +29,7 @@ def mean_variance_norm(
     check_positive(eps, "eps of mean_variance_norm")
     over = _axes(x, axes, "mean_variance_norm")
     y = centred(wide(x, None, "mean_variance_norm"), over)
-    return (y / (_root(mean(jnp.square(y), over)) + eps)).astype(x.dtype)
+    return (y / (root(mean(jnp.square(y), over)) + eps)).astype(x.dtype)
 
 
 def normalize(
@@ -48,7 +48,7 @@ def normalize(
     _check_order(p)
     over = _axes(x, axis, "normalize")
     y = wide(x, None, "normalize")
-    return (y / jnp.maximum(length(y, over, p), eps)).astype(x.dtype)
+    return (y / jnp.maximum(vector_norm(y, p, axis=over, keepdims=True), eps)).astype(x.dtype)
 
 
 class Normalize(Layer):
@@ -70,25 +70,6 @@ class Normalize(Layer):
 
     def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         return normalize(x, self.p, self.axis, eps=self.eps)
-
-
-def length(x: jax.Array, axes: tuple[int, ...], p: float = 2) -> jax.Array:
-    """The p-norm over ``axes``, kept as axes of 1; of zeros it is 0, and so is its gradient."""
-    if p in (1, math.inf):
-        # The slope of jnp.abs at 0 is 1.
-        size = x * jnp.sign(x)
-        return size.sum(axes, keepdims=True) if p == 1 else size.max(axes, keepdims=True)
-    if p == 2:
-        return _root(jnp.square(x).sum(axes, keepdims=True))
-    powers = jnp.where(x == 0, 0, jnp.power(jnp.abs(jnp.where(x == 0, 1, x)), p))
-    return _root(powers.sum(axes, keepdims=True), p)
-
-
-def _root(x: jax.Array, p: float = 2) -> jax.Array:
-    """The p-th root, which at 0 has the gradient 0 rather than an infinite one."""
-    safe = jnp.where(x > 0, x, 1)
-    root = jnp.sqrt(safe) if p == 2 else jnp.power(safe, 1 / p)
-    return jnp.where(x > 0, root, 0)
 
 
 def _check_order(p: float) -> None:

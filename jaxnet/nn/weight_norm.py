@@ -11,7 +11,7 @@ from jaxnet.core.blueprint import Blueprint, Initializer
 from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.layer import Layer
 from jaxnet.nn.compose import list_parts
-from jaxnet.nn.normalize import length
+from jaxnet.nn.distance import vector_norm
 from jaxnet.nn.reparam import ask, check_kernel, configure, parted, stack_axes
 
 _MAGNITUDE = "{}_magnitude"
@@ -30,7 +30,7 @@ def weight_norm(direction: jax.Array, magnitude: jax.Array) -> jax.Array:
     stack = stack_axes(direction, magnitude, direction.shape[-1], "magnitude of weight_norm")
     within = tuple(range(stack, direction.ndim - 1))
     v = direction.astype(at_least_float32(direction))
-    norm = length(v, within)
+    norm = vector_norm(v, axis=within, keepdims=True)
     scale = jnp.expand_dims(magnitude.astype(v.dtype), within) / jnp.where(norm > 0, norm, 1)
     return (v * jnp.broadcast_to(scale, v.shape)).astype(direction.dtype)
 
@@ -83,4 +83,5 @@ class _Norm:
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         kernel = self.init(key, self.shape, dtype)
-        return length(kernel, tuple(range(kernel.ndim - 1))).reshape(shape)
+        norm = vector_norm(kernel, axis=tuple(range(kernel.ndim - 1)))
+        return norm.reshape(shape)
