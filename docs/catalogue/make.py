@@ -9,6 +9,7 @@ cases in the golden files, and the marks ``@pytest.mark.oracle("nn.part", gradie
 
 import ast
 import collections
+import functools
 import json
 import operator
 import re
@@ -87,6 +88,7 @@ def checks() -> dict[str, Checks]:
     return {call: Checks(*count) for call, count in counts.items()}
 
 
+@functools.cache
 def differentiable(call: str) -> bool:
     """Whether there are gradients to check: not those of draws, scores, rules and whole numbers."""
     flat = tomllib.loads((FOLDER / "flat.toml").read_text())
