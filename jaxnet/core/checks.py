@@ -88,25 +88,24 @@ def check_integers(x: Any, what: str) -> None:
         )
 
 
-def check_real(x: Any, what: str, *, integers: bool = False) -> None:
+def check_real(
+    x: Any,
+    what: str,
+    *,
+    integers: bool = False,
+    fix: str = "give its parts one by one: x.real, x.imag",
+) -> None:
     """Raise unless ``x`` is an array of real numbers: floating point, or ``integers`` as well."""
     if integers and is_array(x) and jnp.issubdtype(x.dtype, jnp.integer):
         return
     check_float(x, what)
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise ValueError(
-            f"{what} must be real, but is {describe(x)}; give its parts one by one: x.real, x.imag"
-        )
+        raise ValueError(f"{what} must be real, but is {describe(x)}; {fix}")
 
 
 def check_prediction(x: Any, what: str) -> None:
     """Raise unless ``x`` is an array of real floating-point numbers."""
-    check_float(x, what)
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise ValueError(
-            f"{what} must be real, but is {describe(x)}; "
-            "compare the parts: jnp.stack([x.real, x.imag], -1)"
-        )
+    check_real(x, what, fix="compare the parts: jnp.stack([x.real, x.imag], -1)")
 
 
 def check_nonempty(x: Any, loss: str) -> None:

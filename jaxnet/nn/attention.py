@@ -8,9 +8,9 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.checks import check_positive
+from jaxnet.core.checks import check_choice, check_positive
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.core.errors import describe, near
+from jaxnet.core.errors import describe
 from jaxnet.nn.attention_mask import Limits, Window, finite, ranked, reach, scores_shape
 from jaxnet.nn.dropout import dropout as drop
 
@@ -163,10 +163,8 @@ def blend(weights: jax.Array, value: jax.Array) -> jax.Array:
 
 def check_implementation(name: str | None) -> None:
     """Raise unless ``name`` is an implementation."""
-    if name not in (None, "xla", "cudnn"):
-        raise ValueError(
-            f"attention has no implementation={name!r}; {near(str(name), ['xla', 'cudnn'])}"
-        )
+    if name is not None:
+        check_choice(name, ("xla", "cudnn"), "implementation", "attention")
 
 
 def _check_cudnn(query: jax.Array, value: jax.Array, options: list[str]) -> None:

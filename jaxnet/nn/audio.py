@@ -6,9 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet.core.checks import check_axes, check_positive, check_prediction, check_size
+from jaxnet.core.checks import (
+    check_axes,
+    check_choice,
+    check_positive,
+    check_prediction,
+    check_size,
+)
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.core.errors import describe, near
+from jaxnet.core.errors import describe
 from jaxnet.nn.pad import pad
 
 # Sums of cosines over one period.
@@ -47,8 +53,7 @@ def stft(
     check_axes(x, 1, "the input of stft")
     for value, name in ((frame, "frame"), (hop, "hop"), (fft or frame, "fft")):
         check_size(value, f"{name} of stft")
-    if window not in _WINDOWS:
-        raise ValueError(f"stft has no window={window!r}; {near(str(window), _WINDOWS)}")
+    check_choice(window, _WINDOWS, "window", "stft")
     fft = fft or frame
     edge = fft // 2 if center else 0
     if fft < frame or x.shape[-1] + 2 * edge < fft or x.shape[-1] <= edge:
@@ -125,9 +130,8 @@ def mel_filters(
             f"mel_filters needs 0 <= low < high in Hz, but low={low!r} and high={high!r}; high is "
             "by default half the rate"
         )
-    for name, value, known in (("scale", scale, _SCALES), ("slopes", slopes, _SLOPES)):
-        if value not in known:
-            raise ValueError(f"mel_filters has no {name}={value!r}; {near(str(value), known)}")
+    check_choice(scale, _SCALES, "scale", "mel_filters")
+    check_choice(slopes, _SLOPES, "slopes", "mel_filters")
     first, last = _mel(np.array([low, high]), scale)
     edges = np.linspace(first, last, mels + 2)
     hertz = _hertz(edges, scale)

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import describe, near
+from jaxnet.core.checks import check_choice
+from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn.compose import calls, check_parts, list_parts
 
@@ -40,9 +41,8 @@ class Branches(Layer):
     def __init__(
         self, *layers: Callable[..., Any], merge: str | Callable[..., Any] = "concatenate"
     ) -> None:
-        names = ["concatenate", *_MERGES]
-        if not callable(merge) and merge not in names:
-            raise ValueError(f"Branches has no merge={merge!r}; {near(str(merge), names)}")
+        if not callable(merge):
+            check_choice(merge, ("concatenate", *_MERGES), "merge", "Branches")
         if not layers:
             raise ValueError("Branches needs at least one layer, but was given none")
         check_parts(layers, "Branches")

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core.blueprint import param
-from jaxnet.core.checks import check_float, check_size
-from jaxnet.core.errors import describe, near
+from jaxnet.core.checks import check_choice, check_float, check_size
+from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 from jaxnet.nn.convolve import convolve
@@ -17,7 +17,7 @@ from jaxnet.nn.pad import pad
 from jaxnet.nn.sliding import Padding, Sizes, per_axis, sliding, window_size
 from jaxnet.nn.window import as_one_batch
 
-_MODES = ("zeros", "reflect", "replicate", "circular")
+MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def conv(
@@ -56,7 +56,7 @@ def conv(
     window = sliding(x, kernel.shape[:axes], stride, padding, dilation, "conv")
     check_channels(x, kernel, groups, "conv")
     check_bias(bias, kernel.shape[-1:], "conv")
-    check_mode(padding_mode)
+    check_choice(padding_mode, MODES, "padding_mode", "conv")
     if padding_mode != "zeros":
         x = pad(x, window.padding, mode=padding_mode)
         window = window._replace(padding=((0, 0),) * axes)
@@ -98,7 +98,7 @@ class Conv(Layer):
         check_options(self)
         check_size(self.features, "features of Conv")
         check_groups(self.groups, self.groups, self.features)
-        check_mode(self.padding_mode)
+        check_choice(self.padding_mode, MODES, "padding_mode", "conv")
 
     def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         check_float(x, "the input of Conv")
@@ -169,9 +169,3 @@ def check_bias(bias: Any, shape: tuple[int, ...], what: str) -> None:
             f"the bias of {what} must have the shape {shape}, one value a feature, "
             f"but is {describe(bias)}"
         )
-
-
-def check_mode(mode: str) -> None:
-    """Raise unless there is such a ``padding_mode``."""
-    if mode not in _MODES:
-        raise ValueError(f"conv has no padding_mode={mode!r}; {near(str(mode), _MODES)}")

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core.blueprint import param
-from jaxnet.core.checks import check_axes, check_size
+from jaxnet.core.checks import check_axes, check_choice, check_size
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.core.errors import describe, near
+from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
 from jaxnet.nn.embed import check_ids, check_lookup, look_up, table
@@ -45,7 +45,7 @@ def embedding_bag(
     check_ids(ids, kernel, "embedding_bag")
     check_axes(ids, 1, "ids of embedding_bag")
     check_lookup(kernel.shape[0], padding, max_norm, norm, "embedding_bag")
-    _check_mode(mode, "embedding_bag")
+    check_choice(mode, _MODES, "mode", "embedding_bag")
     _check_weights(weights, ids, mode)
     if mask is not None and (mask.shape != ids.shape or mask.dtype != bool):
         raise ValueError(
@@ -97,7 +97,7 @@ class EmbeddingBag(Layer):
         check_size(self.vocabulary, "vocabulary of EmbeddingBag")
         check_size(self.features, "features of EmbeddingBag")
         check_lookup(self.vocabulary, self.padding, self.max_norm, self.norm, "EmbeddingBag")
-        _check_mode(self.mode, "EmbeddingBag")
+        check_choice(self.mode, _MODES, "mode", "EmbeddingBag")
 
     def __call__(
         self,
@@ -149,11 +149,6 @@ def split_bags(x: jax.Array, offsets: jax.Array, longest: int) -> tuple[jax.Arra
     # Where there is no more it takes the zero, also where there is nothing at all.
     rows = jnp.pad(x, (0, 1)).at[places].get(mode="clip")
     return rows, places < jnp.broadcast_to(ends[:, None], places.shape)
-
-
-def _check_mode(mode: Any, what: str) -> None:
-    if mode not in _MODES:
-        raise ValueError(f"{what} has no mode={mode!r}; {near(str(mode), _MODES)}")
 
 
 def _check_weights(weights: Any, ids: jax.Array, mode: str) -> None:

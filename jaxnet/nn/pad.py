@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.errors import describe, is_array, near
+from jaxnet.core.checks import check_choice
+from jaxnet.core.errors import describe, is_array
 from jaxnet.core.layer import Layer
 from jaxnet.nn.sliding import Sizes, spatial_of, window_size
 
@@ -128,8 +129,7 @@ def _pairs(widths: Any) -> list[Pair]:
 
 
 def _check_mode(mode: Any, value: Any) -> None:
-    if mode not in _MODES:
-        raise ValueError(f"pad has no mode={mode!r}; {near(str(mode), _MODES)}")
+    check_choice(mode, _MODES, "mode", "pad")
     if mode != "constant" and (is_array(value) or value != 0):
         raise ValueError(
             f"value of pad is {describe(value)}, but mode={mode!r} takes what it adds from the "

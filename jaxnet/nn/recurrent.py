@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet.core.blueprint import child, split
-from jaxnet.core.checks import check_size
-from jaxnet.core.errors import near
+from jaxnet.core.checks import check_choice, check_size
 from jaxnet.nn import initializers
 from jaxnet.nn.cell import Activation, Cell
 from jaxnet.nn.cells import GRUCell, LSTMCell, LSTMState, RNNCell
@@ -148,10 +147,7 @@ class Bidirectional(SequenceLayer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.merge not in _MERGES:
-            raise ValueError(
-                f"Bidirectional has no merge={self.merge!r}; {near(str(self.merge), _MERGES)}"
-            )
+        check_choice(self.merge, _MERGES, "merge", "Bidirectional")
         for layer, reverse in zip(self._both, (False, True), strict=True):
             if getattr(layer, "reverse", None) is not reverse or layer.time_major:
                 raise ValueError(

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet.core.checks import check_float
+from jaxnet.core.checks import check_choice, check_float
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.core.errors import describe, near
+from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn.adaptive_pool import adaptive_avg_pool
 from jaxnet.nn.sliding import Sizes, spatial_of, window_size
@@ -144,15 +144,10 @@ class _Options:
     exclude_outside: bool | None
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("method", _METHODS),
-            ("coordinates", (None, *_COORDINATES)),
-            ("rounding", (None, *_ROUNDINGS)),
-        ):
-            value = getattr(self, name)
-            if value not in known:
-                hint = near(str(value), [other for other in known if other])
-                raise ValueError(f"resize has no {name}={value!r}; {hint}")
+        check_choice(self.method, _METHODS, "method", "resize")
+        for name, known in (("coordinates", _COORDINATES), ("rounding", _ROUNDINGS)):
+            if getattr(self, name) is not None:
+                check_choice(getattr(self, name), known, name, "resize")
         for name, methods in (
             ("antialias", _REACH),
             ("exclude_outside", _REACH),

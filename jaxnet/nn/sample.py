@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.checks import check_float
+from jaxnet.core.checks import check_choice, check_float
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.core.errors import describe, near
+from jaxnet.core.errors import describe
 from jaxnet.nn.sliding import Sizes, window_size
 
 _MODES = ("nearest", "linear", "cubic")
@@ -42,9 +42,8 @@ def grid_sample(
     """
     check_float(x, "the input of grid_sample")
     check_float(grid, "the grid of grid_sample")
-    for name, value, known in (("mode", mode, _MODES), ("padding", padding, _PADDINGS)):
-        if value not in known:
-            raise ValueError(f"grid_sample has no {name}={value!r}; {near(str(value), known)}")
+    check_choice(mode, _MODES, "mode", "grid_sample")
+    check_choice(padding, _PADDINGS, "padding", "grid_sample")
     axes = grid.shape[-1] if grid.ndim else 0
     batch = x.shape[: max(x.ndim - axes - 1, 0)]
     if not 1 <= axes <= 3 or x.ndim <= axes or grid.shape[: len(batch)] != batch:

@@ -7,10 +7,10 @@ from typing import Any
 import jax
 
 from jaxnet.core.blueprint import param
-from jaxnet.core.checks import check_float, check_size
+from jaxnet.core.checks import check_choice, check_float, check_size
 from jaxnet.core.layer import Layer
 from jaxnet.nn import initializers
-from jaxnet.nn.conv import check_mode, check_options, conv
+from jaxnet.nn.conv import MODES, check_options, conv
 from jaxnet.nn.linear import Linear
 from jaxnet.nn.sliding import Padding, Sizes, sliding, window_size
 
@@ -42,7 +42,7 @@ class DepthwiseConv(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_options(self)
-        check_mode(self.padding_mode)
+        check_choice(self.padding_mode, MODES, "padding_mode", "conv")
         check_size(self.multiplier, "multiplier of DepthwiseConv")
 
     def __call__(self, params: Any, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.checks import check_axes, check_size
-from jaxnet.core.errors import describe, near
+from jaxnet.core.checks import check_axes, check_choice, check_size
+from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn.sliding import Sizes, spatial_of, window_size
 
@@ -223,6 +223,5 @@ class ChannelShuffle(Layer):
 
 
 def _block(block: Any, order: Any, what: str) -> tuple[int, ...]:
-    if order not in _ORDERS:
-        raise ValueError(f"{what} has no order={order!r}; {near(str(order), _ORDERS)}")
+    check_choice(order, _ORDERS, "order", what)
     return window_size(block, f"block of {what}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.optim.checks import LearningRate, check_choice, check_least, check_share
+from jaxnet.optim.checks import LearningRate, check_least, check_preset, check_share
 from jaxnet.optim.rule import Patterns, Slots, leafwise, optimizer
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _scale_by_adam(
 ) -> "optax.GradientTransformation":
     import optax
 
-    check_choice(preset, _presets, "preset")
+    check_preset(preset, _presets)
     eps = _presets[preset]["eps"] if eps is None else eps
     _check(b1, b2, eps)
     if amsgrad:

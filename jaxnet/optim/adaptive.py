@@ -10,8 +10,8 @@ from jaxnet.optim.average import averaging
 from jaxnet.optim.checks import (
     LearningRate,
     check_above,
-    check_choice,
     check_least,
+    check_preset,
     check_share,
 )
 from jaxnet.optim.rule import Patterns, Slots, decayed, leafwise, optimizer
@@ -42,7 +42,7 @@ def adagrad(
     Array([-0.1], dtype=float32)
     """
     presets = {"torch": (0.0, 1e-10), "keras": (0.1, 1e-7)}
-    check_choice(preset, presets, "preset")
+    check_preset(preset, presets)
     first = presets[preset][0] if initial_accumulator is None else initial_accumulator
     small = presets[preset][1] if eps is None else eps
     check_least(lr_decay, "lr_decay")
@@ -112,7 +112,7 @@ def rmsprop(
     import optax
 
     presets = {"torch": (0.99, 1e-8), "keras": (0.9, 1e-7)}
-    check_choice(preset, presets, "preset")
+    check_preset(preset, presets)
     alpha = presets[preset][0] if alpha is None else alpha
     eps = presets[preset][1] if eps is None else eps
     check_share(alpha, "alpha")
@@ -246,10 +246,10 @@ def adafactor(
     check_above(threshold, "threshold")
 
     def rows(param: jax.Array) -> jax.Array:
-        return param[..., :1] if param.ndim > 1 else param
+        return jnp.zeros_like(param[..., :1] if param.ndim > 1 else param)
 
     def columns(param: jax.Array) -> jax.Array:
-        return param[..., :1, :] if param.ndim > 1 else jnp.zeros((), param.dtype)
+        return jnp.zeros_like(param[..., :1, :]) if param.ndim > 1 else jnp.zeros((), param.dtype)
 
     def rule(
         grad: jax.Array, param: jax.Array, step: jax.Array, rows: jax.Array, columns: jax.Array
@@ -268,13 +268,9 @@ def adafactor(
         update = size / jnp.maximum(1, _rms(update) / threshold) * update
         return update, {"rows": rows, "columns": columns}
 
-    slots = {
-        "rows": lambda param: jnp.zeros_like(rows(param)),
-        "columns": lambda param: jnp.zeros_like(columns(param)),
-    }
     return optimizer(
         learning_rate,
-        leafwise(slots, rule),
+        leafwise({"rows": rows, "columns": columns}, rule),
         weight_decay=weight_decay,
         decay=decay,
         decoupled=True,

@@ -59,8 +59,7 @@ def check_decay(weight_decay: Any) -> None:
     )
 
 
-def check_choice(value: Any, choices: Iterable[str], what: str) -> None:
-    """Raise unless ``value`` is one of the names."""
-    choices = list(choices)
-    if value not in choices:
-        raise ValueError(f"no {what} is called {what}={value!r}; {near(str(value), choices)}")
+def check_preset(value: Any, presets: Iterable[str]) -> None:
+    """Raise unless ``value`` is the name of a preset."""
+    if value not in presets:
+        raise ValueError(f"no preset is called preset={value!r}; {near(str(value), presets)}")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.checks import check_size
-from jaxnet.optim.checks import check_above, check_choice, check_least
+from jaxnet.core.checks import check_choice, check_size
+from jaxnet.optim.checks import check_above, check_least
 
 type Schedule = Callable[[Any], Any]
 
@@ -159,7 +159,7 @@ def one_cycle(
     """
     check_size(steps, "steps", least=2)
     check_above(peak, "peak")
-    check_choice(shape, ("cosine", "linear"), "shape")
+    check_choice(shape, ("cosine", "linear"), "shape", "one_cycle")
     if not 0 < rise < 1:
         raise ValueError(f"rise is the share of the steps that go up, within (0, 1), but is {rise}")
     first, last = peak / divide, peak / divide / final_divide
@@ -203,7 +203,7 @@ def cyclic(
     fall = rise if fall is None else fall
     check_size(rise, "rise")
     check_size(fall, "fall")
-    check_choice(mode, ("triangular", "triangular2", "exp_range"), "mode")
+    check_choice(mode, ("triangular", "triangular2", "exp_range"), "mode", "cyclic")
     whole, up = rise + fall, rise / (rise + fall)
 
     def at(step: Any) -> jax.Array:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.checks import check_size
+from jaxnet.core.checks import check_choice, check_size
 from jaxnet.core.errors import describe
-from jaxnet.optim.checks import LearningRate, check_choice, check_rate, check_share
+from jaxnet.optim.checks import LearningRate, check_rate, check_share
 from jaxnet.optim.rule import Patterns, Slots, leafwise, optimizer
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def muon(
         "original": lambda i, o: max(1, o / i) ** 0.5,
         "match_rms_adamw": lambda i, o: 0.2 * max(i, o) ** 0.5,
     }
-    check_choice(adjust, scales, "adjust")
+    check_choice(adjust, scales, "adjust", "muon")
 
     def start(param: jax.Array) -> jax.Array:
         if param.ndim < 2:

@@ -1,16 +1,5 @@
 """What initializers ask of their options and of a leaf's shape."""
 
-from collections.abc import Iterable
-from typing import Any
-
-from jaxnet.core.errors import near
-
-
-def check_word(word: Any, words: Iterable[str], what: str, option: str) -> None:
-    """Raise unless ``word`` is one of the words that an option can be."""
-    if word not in words:
-        raise ValueError(f"{what} has no {option}={word!r}; {near(str(word), words)}")
-
 
 def check_std(std: float, what: str) -> None:
     """Raise unless ``std`` is a standard deviation to draw with."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import jax
 
-from jaxnet.nn.initializers.checks import check_kernel, check_word
+from jaxnet.core.checks import check_choice
+from jaxnet.nn.initializers.checks import check_kernel
 
 _MODES = ("fan_in", "fan_out", "fan_avg")
 _DISTRIBUTIONS = ("truncated_normal", "normal", "uniform")
@@ -34,8 +35,8 @@ class VarianceScaling:
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"scale of VarianceScaling must be above 0, but is {self.scale}")
-        check_word(self.mode, _MODES, "VarianceScaling", "mode")
-        check_word(self.distribution, _DISTRIBUTIONS, "VarianceScaling", "distribution")
+        check_choice(self.mode, _MODES, "mode", "VarianceScaling")
+        check_choice(self.distribution, _DISTRIBUTIONS, "distribution", "VarianceScaling")
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         check_kernel(shape, "VarianceScaling")
@@ -63,7 +64,7 @@ def gain(nonlinearity: str, *, slope: float = 0.01) -> float:
         "leaky_relu": math.sqrt(2 / (1 + slope**2)),
         "selu": 3 / 4,
     }
-    check_word(nonlinearity, gains, "gain", "nonlinearity")
+    check_choice(nonlinearity, gains, "nonlinearity", "gain")
     return gains[nonlinearity]
 
 
