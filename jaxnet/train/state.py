@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jaxnet.core import stats, tree
 from jaxnet.core.checks import check_key
 from jaxnet.core.errors import describe, is_array
+from jaxnet.train import loss_scale
+from jaxnet.train.precision import Precision, as_precision, masters
 
 if TYPE_CHECKING:
     import optax
@@ -17,22 +19,41 @@ if TYPE_CHECKING:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """Step counter, parameters, optimizer state and random key.
+    """Step counter, parameters, optimizer state and random key, and what else was asked for.
 
     A compiled step consumes the state it is given and returns the next: keep only the new one.
+    ``step`` counts batches. ``extra`` holds, for those who ask ``create`` for it, ``"ema"`` (an
+    average of ``params``), ``"scale"`` (of a float16 loss) and ``"rate"`` (a factor on the
+    updates); anything else in it passes through a step as it is.
     """
 
     step: jax.Array
     params: dict[str, Any]
     opt_state: Any
     key: jax.Array
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def averaged(self) -> dict[str, Any]:
+        """The average of the parameters, to evaluate with; where none is kept, themselves."""
+        return self.extra.get("ema", self.params)
 
     @classmethod
     def create(
-        cls, params: dict[str, Any], tx: "optax.GradientTransformation", key: jax.Array
+        cls,
+        params: dict[str, Any],
+        tx: "optax.GradientTransformation",
+        key: jax.Array,
+        *,
+        precision: Precision | str | None = None,
+        ema: bool = False,
+        rate: bool = False,
     ) -> "TrainState":
         """A state at step 0, with copies of ``params`` and ``key``, which remain yours.
 
+        ``precision`` stores the weights in its ``param`` dtype and, for float16, begins a loss
+        scale. ``ema`` begins an average with a copy of the parameters, in at least float32;
+        ``rate`` begins a factor on the updates with 1.0, which may be changed between steps.
         Raises ValueError for parameters that are not nested dicts of floating-point arrays.
 
         >>> import optax
@@ -55,11 +76,53 @@ class TrainState:
                 f"tx must be an optimizer such as jn.optim.adam(1e-3), but is {describe(tx)}"
             )
         check_key(key)
+        policy = as_precision(precision)
+        if policy:
+            jax.eval_shape(policy.cast_params, params)  # its patterns must match
 
         def create(params: dict[str, Any], key: jax.Array) -> TrainState:
-            weights, _ = stats.divide(params)
             params, key = jax.tree.map(jnp.copy, (params, key))
-            return cls(jnp.zeros((), jnp.int32), params, tx.init(weights), key)
+            params = policy.store(params) if policy else params
+            learnt = masters(params) if policy else params
+            extra: dict[str, Any] = {}
+            if ema:
+                extra["ema"] = masters(params)
+            if policy and policy.scales_loss:
+                extra["scale"] = loss_scale.start(policy)
+            if rate:
+                extra["rate"] = jnp.ones((), jnp.float32)
+            opt_state = tx.init(stats.divide(learnt)[0])
+            return cls(jnp.zeros((), jnp.int32), params, opt_state, key, extra)
 
         # Compiled with the rest: run operation by operation, optimizers are slow to set up.
         return jax.jit(create)(params, key)
+
+
+def check_state(state: TrainState, precision: Precision | None, ema: float | None) -> None:
+    """Raise unless a state holds what a step with these options needs, and nothing it would lose.
+
+    A step that left an average or a scale alone would return them as if they were up to date.
+    """
+    scales = precision is not None and precision.scales_loss
+    for name, asked, what, create, step in (
+        ("ema", ema is not None, "an average of the parameters", "ema=True", "ema=0.999"),
+        ("scale", scales, "the scale of a float16 loss", "precision=…", "precision=…"),
+    ):
+        if asked and name not in state.extra:
+            raise ValueError(
+                f"the step moves {what}, but the state has none; make the state with "
+                f"TrainState.create(…, {create})"
+            )
+        if name in state.extra and not asked:
+            raise ValueError(
+                f"the state holds {what}, which the step would leave as it is; give the step "
+                f"{step}, or make a state without: TrainState.create(state.params, …)"
+            )
+    if precision is None:
+        return
+    for path, leaf in tree.flatten(stats.divide(state.params)[0]).items():
+        if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.dtype != precision.param:
+            raise ValueError(
+                f"the step stores weights in {precision.param}, but {path} is {describe(leaf)}; "
+                "make the state with TrainState.create(…, precision=…), the same as the step's"
+            )

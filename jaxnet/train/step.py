@@ -1,5 +1,10 @@
-"""One step of training: a pure function of state and batch, compiled."""
+"""One step of training: a pure function of state and batch, compiled.
 
+Loss, gradient, optimizer, and nothing else unless it is asked for: the default step is the program
+that one would write by hand.
+"""
+
+import functools
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,29 +14,66 @@ import jax.numpy as jnp
 
 from jaxnet.core import stats
 from jaxnet.core.checks import check_size
-from jaxnet.core.errors import describe, is_array
-from jaxnet.train.state import TrainState
+from jaxnet.core.errors import describe, is_array, listing
+from jaxnet.optim.checks import check_share
+from jaxnet.optim.clip import clip as clipping
+from jaxnet.train import loss_scale
+from jaxnet.train.norms import all_norms, is_finite
+from jaxnet.train.objective import LossFn as LossFn
+from jaxnet.train.objective import Metrics as Metrics
+from jaxnet.train.objective import gradient_of
+from jaxnet.train.objective import scored as scored
+from jaxnet.train.precision import Precision, as_precision, masters
+from jaxnet.train.state import TrainState, check_state
 
 if TYPE_CHECKING:
     import optax
 
-type Metrics = dict[str, jax.Array]
 type Step = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
-type LossFn = Callable[[Any, Any, jax.Array | None], Any]
 
 
 def train_step(
-    loss_fn: LossFn, tx: "optax.GradientTransformation", *, accumulate: int = 1
+    loss_fn: LossFn,
+    tx: "optax.GradientTransformation",
+    *,
+    accumulate: int = 1,
+    precision: Precision | str | None = None,
+    clip: float | None = None,
+    ema: float | None = None,
+    skip_nonfinite: bool = False,
+    norms: bool = False,
+    steps: int = 1,
 ) -> jax.stages.Wrapped:
     """``state, metrics = step(state, batch)``, compiled; the state given is consumed.
 
     ``loss_fn(params, batch, key)`` returns a scalar loss or ``(loss, metrics)``, a dict; the step's
     metrics are those and ``"loss"``. The key is folded from the state's key and step, so a run
     that resumes continues exactly. Leaves under ``"stats"`` follow their own rule, not ``tx``.
+
     ``accumulate=n`` computes the gradient in ``n`` parts of the batch, one after the other, and
-    averages them: the memory of one part.
-    Raises ValueError for a loss that is not a scalar and for a batch that is empty or cannot be
-    divided.
+    averages it and the metrics: the memory of one part.
+    ``precision="bfloat16"`` hands weights and floating-point batches to the loss in that dtype (see
+    ``Precision``), targets too: those that need more digits than bfloat16's two or three are
+    computed with ``Precision.wrap(net)`` in the loss function instead. With ``"float16"`` the
+    metrics have ``"loss_scale"``, and ``"skipped"`` for a step that overflowed.
+    ``clip=1.0`` bounds the norm of the gradients of all weights together, frozen ones as well.
+    ``ema=0.999`` keeps ``state.averaged``: after each step ``a <- ema * a + (1 - ema) * params``,
+    from a copy of the first parameters, and statistics as they are. (The average of
+    ``jn.optim.averaging`` lives in the optimizer and begins with the weights after its first step.)
+    ``skip_nonfinite`` leaves everything but the step counter as it is, and sets the metric
+    ``"skipped"`` to 1, where the loss or an entry of the gradient is not finite.
+    ``norms`` adds the metrics ``"grad_norm"`` and, for each weight, ``"grad_norm/<path>"``, before
+    clipping. ``steps=k`` makes ``k`` steps in one dispatch: each leaf of the batch has a first axis
+    of ``k`` batches, and so has each metric.
+
+    What must train against each other needs no other step. One loss may do it, with
+    ``jax.lax.stop_gradient`` around what each part of it takes as given, and an optimizer a player
+    by ``jn.optim.by_path``. Or each player has a state and a step of its own, with the other's
+    ``state.params`` in the batch, such as ``step(state, (x, other.params))``, which leaves no use
+    for ``accumulate``: it would divide them, too.
+
+    Raises ValueError for a loss that is not a scalar, for a batch that is empty or cannot be
+    divided, and for options that need what the state lacks.
 
     >>> import optax
     >>> loss_fn = lambda params, batch, key: jnp.square(params["w"] - batch).mean()
@@ -41,84 +83,125 @@ def train_step(
     >>> float(metrics["loss"]), float(state.params["w"])
     (1.0, 1.0)
     """
-    return jax.jit(plain_step(loss_fn, tx, accumulate=accumulate), donate_argnums=0)
+    check_size(steps, "steps")
+    step = plain_step(
+        loss_fn,
+        tx,
+        accumulate=accumulate,
+        precision=precision,
+        clip=clip,
+        ema=ema,
+        skip_nonfinite=skip_nonfinite,
+        norms=norms,
+    )
+    return jax.jit(step if steps == 1 else _repeated(step, steps), donate_argnums=0)
 
 
-def plain_step(loss_fn: LossFn, tx: "optax.GradientTransformation", *, accumulate: int) -> Step:
+def plain_step(
+    loss_fn: LossFn,
+    tx: "optax.GradientTransformation",
+    *,
+    accumulate: int = 1,
+    precision: Precision | str | None = None,
+    clip: float | None = None,
+    ema: float | None = None,
+    skip_nonfinite: bool = False,
+    norms: bool = False,
+) -> Step:
     """The step of ``train_step`` before compilation, to be part of a larger program."""
     import optax
 
     check_size(accumulate, "accumulate")
-    sees_loss = _sees_loss(tx)
-    gradient = jax.value_and_grad(lambda *args: scored(loss_fn, *args), has_aux=True)
+    if ema is not None:
+        check_share(ema, "ema")
+    policy = as_precision(precision)
+    skips = skip_nonfinite or (policy is not None and policy.scales_loss)
+    clipper = None if clip is None else clipping(optax.identity(), norm=clip)
+    gradient, update = gradient_of(loss_fn, policy, accumulate), _updating(tx)
 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
+        check_state(state, policy, ema)
+        scale, rounding = state.extra.get("scale"), None
         key = jax.random.fold_in(state.key, state.step)
-        if accumulate == 1:
-            (_, metrics), grads = gradient(state.params, batch, key)
-        else:
-            metrics, grads = _accumulated(gradient, state.params, batch, key, accumulate)
-        weights, statistics = stats.divide(state.params)
+        if policy and policy.rounding == "stochastic":
+            key, rounding = jax.random.split(key)
+        params = masters(state.params) if policy else state.params
+        metrics, grads = gradient(params, batch, key, scale and scale["scale"])
+        own: Metrics = {}
+
+        weights, statistics = stats.divide(params)
         weight_grads, stat_grads = stats.divide(grads)
-        extra = {"value": metrics["loss"]} if sees_loss else {}
-        updates, opt_state = tx.update(weight_grads, state.opt_state, weights, **extra)
+        if norms:
+            own |= all_norms(weight_grads)
+        if clipper:
+            weight_grads, _ = clipper.update(weight_grads, clipper.init(weight_grads))
+        updates, opt_state = update(state, weight_grads, weights, metrics["loss"])
         params = stats.unite(
             optax.apply_updates(weights, updates),  # pyright: ignore[reportArgumentType]
             stats.update(statistics, stat_grads),
         )
-        return TrainState(state.step + 1, params, opt_state, state.key), metrics
+        params = policy.store(params, rounding) if policy else params
+        extra = dict(state.extra)
+        if ema is not None:
+            extra["ema"] = _followed(extra["ema"], params, ema)
+
+        after = {"params": params, "opt_state": opt_state, "extra": extra}
+        if skips:
+            good = is_finite((metrics["loss"], grads))
+            before = {name: getattr(state, name) for name in after}
+            after = jax.tree.map(functools.partial(jax.lax.select, good), after, before)
+            own["skipped"] = 1 - good.astype(jnp.float32)
+            if policy and scale:
+                after["extra"]["scale"] = loss_scale.adapt(scale, good, policy.scale_period)
+                own["loss_scale"] = scale["scale"]
+        return TrainState(step=state.step + 1, key=state.key, **after), _joined(metrics, own)
 
     return step
 
 
-def _sees_loss(tx: "optax.GradientTransformation") -> bool:
-    """Whether an optimizer takes the loss, ``update(…, value=loss)``, as that of a plateau does."""
+def _updating(tx: "optax.GradientTransformation") -> Callable[..., tuple[Any, Any]]:
+    """``tx.update``, given the loss if it takes it, as a plateau does; times the state's rate."""
     parameters = inspect.signature(tx.update).parameters
-    return "value" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    sees_loss = "value" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+    def update(state: TrainState, grads: Any, weights: Any, loss: jax.Array) -> tuple[Any, Any]:
+        extra = {"value": loss} if sees_loss else {}
+        updates, opt_state = tx.update(grads, state.opt_state, weights, **extra)
+        rate = state.extra.get("rate")
+        if rate is not None:
+            updates = jax.tree.map(lambda update: rate.astype(update.dtype) * update, updates)
+        return updates, opt_state
+
+    return update
 
 
-def scored(
-    loss_fn: LossFn, params: Any, batch: Any, key: jax.Array | None
-) -> tuple[jax.Array, Metrics]:
-    """What ``loss_fn`` returns, as the loss and a dict of metrics with the loss among them."""
-    for leaf in jax.tree.leaves(batch):
-        if is_array(leaf) and leaf.shape[:1] == (0,):
-            raise ValueError(
-                f"the batch is empty: it holds {describe(leaf)}, and the mean of nothing is NaN"
-            )
-    output = loss_fn(params, batch, key)
-    loss, metrics = output if isinstance(output, tuple) else (output, {})
-    if not is_array(loss) or loss.shape or not jnp.issubdtype(loss.dtype, jnp.floating):
+def _followed(average: Any, params: Any, decay: float) -> Any:
+    """The exponential average of weights one step on, with the statistics of ``params``."""
+
+    def move(average: jax.Array, weight: jax.Array) -> jax.Array:
+        return average + (1 - decay) * (weight.astype(average.dtype) - average)
+
+    weights, statistics = stats.divide(params)
+    return stats.unite(jax.tree.map(move, stats.divide(average)[0], weights), statistics)
+
+
+def _joined(metrics: Metrics, own: Metrics) -> Metrics:
+    if both := metrics.keys() & own.keys():
         raise ValueError(
-            f"loss_fn must return a scalar floating-point loss, but returned {describe(loss)}; "
-            "take the mean over the batch, as the functions of jn.losses do"
+            f"loss_fn returned the metrics {listing(sorted(both))}, which the step adds itself; "
+            "call them something else"
         )
-    if not isinstance(metrics, dict) or "loss" in metrics:
-        raise ValueError(
-            "loss_fn must return loss or (loss, metrics), where metrics is a dict without the "
-            f"key 'loss', but metrics is {describe(metrics)}"
-        )
-    return loss, {"loss": loss, **metrics}
+    return metrics | own
 
 
-def _accumulated(
-    gradient: Callable[..., Any], params: Any, batch: Any, key: jax.Array, parts: int
-) -> tuple[Metrics, Any]:
-    for leaf in jax.tree.leaves(batch):
-        if not leaf.shape or leaf.shape[0] % parts:
-            raise ValueError(
-                f"accumulate={parts} needs a batch whose size it divides, but the batch holds "
-                f"{describe(leaf)}"
-            )
-    batch = jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
+def _repeated(step: Step, steps: int) -> Step:
+    def repeated(state: TrainState, batches: Any) -> tuple[TrainState, Metrics]:
+        for leaf in jax.tree.leaves(batches):
+            if not is_array(leaf) or leaf.shape[:1] != (steps,):
+                raise ValueError(
+                    f"steps={steps} needs that many batches along a first axis of each array, but "
+                    f"was given {describe(leaf)}; stack them: jnp.stack(batches)"
+                )
+        return jax.lax.scan(step, state, batches)
 
-    def add(totals: Any, part: tuple[Any, jax.Array]) -> tuple[Any, None]:
-        (_, metrics), grads = gradient(params, *part)
-        return jax.tree.map(jnp.add, totals, (metrics, grads)), None
-
-    keys = jax.random.split(key, parts)
-    first = jax.tree.map(lambda x: x[0], (batch, keys))
-    (_, metrics), grads = jax.eval_shape(gradient, params, *first)
-    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (metrics, grads))
-    totals, _ = jax.lax.scan(add, zeros, (batch, keys))
-    return jax.tree.map(lambda x: x / parts, totals)
+    return repeated
