@@ -4,10 +4,11 @@ Every layer call goes through ``explained``, which does nothing until something 
 on a blueprint writes down who was called on what.
 """
 
+import contextlib
 import dataclasses
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -22,7 +23,8 @@ _FORWARD_MODE = (
     "Forward over reverse works on both."
 )
 
-# Which layer calls are under way, so that an error is explained once, by the outermost.
+# Which layer calls are under way, so that an error is explained once, by the outermost; and under
+# ``named`` the parameters of the innermost, or of the whole.
 _calls = threading.local()
 
 
@@ -49,7 +51,10 @@ def explained(call: Callable[..., Any]) -> Callable[..., Any]:
         try:
             if isinstance(params, Blueprint):
                 return _recorded(call, self, params, *args, **kwargs)
-            return call(self, params, *args, **kwargs)
+            if getattr(_calls, "outer", None) is None:
+                return call(self, params, *args, **kwargs)
+            with jax.named_scope(_step(self, params, _calls.outer)), named(params):
+                return call(self, params, *args, **kwargs)
         except Exception as error:
             frames = error.__dict__.setdefault("jaxnet_frames", [])
             frames.append(_Frame(self, params, args))
@@ -65,6 +70,30 @@ def explained(call: Callable[..., Any]) -> Callable[..., Any]:
             _calls.active = not outermost
 
     return wrapped
+
+
+@contextlib.contextmanager
+def named(params: dict[str, Any]) -> Iterator[None]:
+    """In it a layer call is a ``jax.named_scope``: its path, counted from ``params``."""
+    before = getattr(_calls, "outer", None)
+    _calls.outer = params
+    try:
+        yield
+    finally:
+        _calls.outer = before
+
+
+def _step(layer: Any, part: dict[str, Any], whole: dict[str, Any]) -> str:
+    """The path from ``whole`` to a layer's part of it, or else what the layer is called."""
+    if part is whole:
+        return ""
+    if path := _find(part, whole):
+        return path
+    # A transform has rebuilt the dicts, but kept their structure.
+    structure = jax.tree.structure(part)
+    alike = [path for path, node in _parts(whole) if part and jax.tree.structure(node) == structure]
+    name = getattr(getattr(layer, "fn", None), "__name__", type(layer).__name__)
+    return alike[0] if len(alike) == 1 else name
 
 
 def _recorded(
@@ -97,14 +126,14 @@ def _whereabouts(frames: list[_Frame]) -> str:
 
 def _find(part: dict[str, Any], whole: dict[str, Any]) -> str:
     """The path of a subtree; empty where a transform, such as a scan, has rebuilt the dicts."""
-    stack: list[tuple[str, Any]] = [("", whole)]
-    while stack:
-        path, node = stack.pop()
-        if node is part:
-            return path
-        if isinstance(node, dict):
-            stack += [(f"{path}/{name}" if path else name, x) for name, x in node.items()]
-    return ""
+    return next((path for path, node in _parts(whole) if node is part), "")
+
+
+def _parts(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        yield path, node
+        for name, x in node.items():
+            yield from _parts(x, f"{path}/{name}" if path else name)
 
 
 def _raise_misfits(error: Exception, layer: Any, params: Any, args: Any, kwargs: Any) -> None:
