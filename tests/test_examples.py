@@ -151,3 +151,10 @@ def test_resume(tmp_path, monkeypatch, capsys):
     assert re.findall("digest .*", out) == re.findall("digest .*", again)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"checkpoints", "history.png", "log.csv", "run.json"}
+
+
+def test_sweep(tmp_path, monkeypatch, capsys):
+    arguments = "--epochs", "3", "--rates", "3", "--seeds", "2", "--folder", str(tmp_path)
+    _, out = run("sweep.py", *arguments, monkeypatch=monkeypatch, capsys=capsys)
+    assert number("test accuracy of its 2 seeds:", out) > 90
+    assert imread(tmp_path / "sweep.png").shape[:2] == (540, 840)
