@@ -1,11 +1,14 @@
 # Each target sets up .venv by itself; nothing has to be installed or activated before.
-.PHONY: test digits lint setup clean
+.PHONY: test soak digits lint setup clean
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
 
 python := .venv/bin/python
 
 test: setup
 	$(python) -m pytest -n 2
+
+soak: setup
+	$(python) -m pytest -m soak -n 2
 
 digits: setup
 	$(python) examples/digits.py
@@ -20,5 +23,5 @@ setup:
 	@scripts/setup
 
 clean:
-	rm -rf .venv build dist .hypothesis .pytest_cache .ruff_cache digits.png digits.safetensors
+	rm -rf .venv build dist .hypothesis .pytest_cache .ruff_cache runs *.png digits.safetensors
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,8 @@
 """An experiment for the command line: digits by a small network, whose numbers can be overridden.
 
-    jaxnet train examples/experiment.py lr=0.003 --folder runs/digits
-    jaxnet eval examples/experiment.py --folder runs/digits
-    jaxnet diagnose examples/experiment.py lr=30.0
+jaxnet train examples/experiment.py lr=0.003 --folder runs/digits
+jaxnet eval examples/experiment.py --folder runs/digits
+jaxnet diagnose examples/experiment.py lr=30.0
 """
 
 import jaxnet as jn

@@ -2,20 +2,20 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+_SHOWN = "examples/s", "tokens/s"
+
 
 class Progress:
-    """Shows epochs, metrics, examples a second and the time that is left.
+    """Shows where training is, its metrics and rates, and the time that is left."""
 
-    The rate leaves the first calls out, which compile.
-    """
-
-    def __init__(self, epochs: int, examples: int, *, enabled: bool) -> None:
-        self.epochs, self.examples, self.enabled = epochs, examples, enabled
+    def __init__(self, *, enabled: bool) -> None:
+        self.enabled = enabled
         self._bar: Any = None
-        self._began: tuple[float, int] | None = None
+        self._began: tuple[float, float] | None = None
         self._printed = 0.0
 
     def __enter__(self) -> Self:
@@ -28,7 +28,7 @@ class Progress:
                 TextColumn("{task.fields[text]}"),
             )
             self._bar = Progress(*columns)
-            self._task = self._bar.add_task("", total=self.epochs * self.examples, text="compiling")
+            self._task = self._bar.add_task("", total=1.0, text="compiling")
             self._bar.start()
         return self
 
@@ -38,25 +38,25 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def advance(self, epoch: int, done: int, means: dict[str, float]) -> None:
-        """``done`` examples of the epoch are through, with these means so far."""
-        total = epoch * self.examples + done
-        if self._began is None:
-            self._began = time.perf_counter(), total
+    def advance(
+        self, label: str, share: float, means: Mapping[str, float], rates: Mapping[str, float]
+    ) -> None:
+        """A ``share`` of the way is behind us, with these means so far."""
         if self._bar is not None:
-            text = self._text(means, total)
-            self._bar.update(self._task, completed=total, description=self._name(epoch), text=text)
+            text = self._text(share, means, rates)
+            self._bar.update(self._task, completed=share, description=label, text=text)
 
-    def end_epoch(self, epoch: int, means: dict[str, float]) -> None:
+    def end_epoch(
+        self, label: str, share: float, means: Mapping[str, float], rates: Mapping[str, float]
+    ) -> None:
         """An epoch is through, with these means."""
-        self.advance(epoch, self.examples, means)
-        last = epoch + 1 == self.epochs
-        if self._bar is None and (last or time.perf_counter() - self._printed >= 1):
+        self.advance(label, share, means, rates)
+        if self._bar is None and (share >= 1 or time.perf_counter() - self._printed >= 1):
             self._printed = time.perf_counter()
-            self.note(f"{self._name(epoch)}  {self._text(means, (epoch + 1) * self.examples)}")
-        if epoch == 0:
-            # By now a last, smaller batch and the evaluation have been compiled, too.
-            self._began = time.perf_counter(), self.examples
+            self.note(f"{label}  {self._text(share, means, rates)}")
+        if self._began is None:
+            # By now all has been compiled.
+            self._began = time.perf_counter(), share
 
     def note(self, line: str) -> None:
         """One line of text."""
@@ -65,14 +65,11 @@ class Progress:
         elif self.enabled:
             print(line, flush=True)
 
-    def _name(self, epoch: int) -> str:
-        return f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
-
-    def _text(self, means: dict[str, float], total: int) -> str:
+    def _text(self, share: float, means: Mapping[str, float], rates: Mapping[str, float]) -> str:
         parts = [f"{name} {value:.4g}" for name, value in means.items()]
-        began, first = self._began or (0.0, total)
-        if total > first:
-            rate = (total - first) / (time.perf_counter() - began)
-            parts.append(f"{rate:,.0f} examples/s")
-            parts.append(f"{(self.epochs * self.examples - total) / rate:.0f} s left")
+        parts += [f"{rates[name]:,.0f} {name}" for name in _SHOWN if name in rates]
+        began, first = self._began or (0.0, share)
+        if share > first:
+            left = (time.perf_counter() - began) / (share - first) * (1 - share)
+            parts.append(f"{left:.0f} s left")
         return "  ".join(parts)

@@ -1,4 +1,3 @@
-import importlib
 import itertools
 import re
 import signal
@@ -79,12 +78,20 @@ def test_two_calls_continue_what_one_would_do():
     assert not np.allclose(other.params["0"]["kernel"], whole.params["0"]["kernel"])
 
 
-def test_the_length_of_a_dispatch_changes_nothing(monkeypatch):
-    whole, _ = quiet(create())
-    module = importlib.import_module("jaxnet.train.fit")
-    monkeypatch.setattr(module, "_SECONDS_A_DISPATCH", 0.0)
-    stepwise, _ = quiet(create())
-    chex.assert_trees_all_equal(whole, stepwise)
+@pytest.mark.parametrize("steps", [1, 3, 100])
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_length_of_a_dispatch_changes_nothing(steps, stream):
+    whole = quiet(create(), batch_size=10, stream=stream)
+    cut = quiet(create(), batch_size=10, stream=stream, steps_per_dispatch=steps)
+    chex.assert_trees_all_equal(whole[0], cut[0])
+    assert whole[1] == cut[1]
+
+
+def test_streaming_trains_as_data_on_the_device_does():
+    resident, history = quiet(create(), validation_data=(x, y))
+    streamed, same = quiet(create(), validation_data=(x, y), stream=True)
+    chex.assert_trees_all_close(resident.params, streamed.params, rtol=1e-5)
+    chex.assert_trees_all_close(dict(history), dict(same), rtol=1e-5)
 
 
 def test_refitting_does_not_compile_again():
@@ -184,7 +191,7 @@ def test_a_live_bar_in_a_terminal(capsys, monkeypatch):
         ({"validation_split": 1.5}, "leaves -51 to train on and 154 to validate on"),
         ({"validation_split": 0.1, "validation_data": (x, y)}, "not both"),
         ({"validation_data": (x, y[:5]), "epochs": 10**9}, r"one first axis.*float32\[5,1\]"),
-        ({"data": (x * np.nan, y)}, r"became nan in epoch 1; .*in float32\[103,3\]: clean it"),
+        ({"data": (x * np.nan, y)}, r"nan in epoch 1, at step 0; .*in float32\[32,3\]: clean it"),
     ],
 )
 def test_mistakes(options, message):

@@ -1,0 +1,123 @@
+"""When a loss is no longer finite: the step is found again, and what broke in it is named.
+
+While all is finite this costs nothing but a copy of the state now and then, at most a hundredth of
+the time. From it the steps are repeated one by one: they are functions of state, batch and key.
+"""
+
+import math
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnet.analysis import find_nonfinite
+from jaxnet.core.errors import describe
+from jaxnet.train.objective import LossFn, scored
+from jaxnet.train.precision import Precision
+from jaxnet.train.run import Run
+from jaxnet.train.snapshot import Snapshot
+from jaxnet.train.state import TrainState
+from jaxnet.train.step import Step
+
+_SHARE = 0.01
+
+
+class Watch:
+    """Keeps a copy of the state on the host, and explains a loss that is not finite."""
+
+    def __init__(
+        self,
+        loss_fn: LossFn,
+        step: Step,
+        batches: Any,
+        precision: Precision | None,
+        accumulate: int,
+    ) -> None:
+        self.loss_fn, self.step, self.batches = loss_fn, step, batches
+        self.precision, self.accumulate = precision, accumulate
+        self._next = -math.inf
+
+    def keep(self, run: Run) -> None:
+        """Copy the state, if the last copy is old enough."""
+        began = time.monotonic()
+        # A loss may still be finite while the parameters for the next one are not.
+        if began >= self._next and _finite(run.state.params):
+            self._kept = Snapshot.of(run.state), jax.tree.structure(run.state)
+            self._epoch, self._index = run.epoch, run.index
+            self._next = began + (time.monotonic() - began) / _SHARE
+
+    def check(self, run: Run, means: dict[str, float]) -> None:
+        """Raise if the mean loss is not finite, saying where that began and what may help."""
+        if math.isfinite(means["loss"]) or "skipped" in means:
+            return
+        message = f"the loss became {means['loss']} in epoch {run.epoch + 1}"
+        try:
+            found = self._found(run.step)
+        except ValueError as error:  # a stream that cannot go back
+            raise ValueError(f"{message}; {_ADVICE}. The step was not found: {error}") from error
+        if found is None:
+            raise ValueError(f"{message}; {_ADVICE} (steps repeated one by one stayed finite)")
+        state, batch = found
+        raise ValueError(f"{message}, at step {state.step}; {self._cause(state, batch)}")
+
+    def _found(self, until: int) -> tuple[TrainState, Any] | None:
+        """The state and the batch of the first step that was not finite."""
+        snapshot, structure = self._kept
+        state = structure.unflatten(snapshot.leaves.values())
+        step = jax.jit(self.step)
+        epoch, index = self._epoch, self._index
+        while True:
+            for batch in self.batches.epoch(epoch, index):
+                if state.step >= until:
+                    return None
+                after, metrics = step(state, batch)
+                if not _finite((after.params, metrics["loss"])):
+                    return state, batch
+                state = after
+            epoch, index = epoch + 1, 0
+
+    def _cause(self, state: TrainState, batch: Any) -> str:
+        broken = [describe(x) for x in jax.tree.leaves(batch) if not _finite(x)]
+        if broken:
+            return (
+                f"the data holds values that are not finite, in {', '.join(broken)}: clean it first"
+            )
+        key = jax.random.fold_in(state.key, state.step)
+
+        def loss_fn(params: Any, batch: Any, key: Any) -> Any:
+            return scored(self.loss_fn, params, batch, key, self.precision)
+
+        for part, own in self._parts(batch, key):
+            finding = find_nonfinite(loss_fn, state.params, part, own)
+            if finding is not None:
+                return f"{_ADVICE}\n{finding}"
+        return _ADVICE
+
+    def _parts(self, batch: Any, key: jax.Array) -> list[tuple[Any, jax.Array]]:
+        """What the loss function is called on in one step, as ``accumulate`` divides it."""
+        parts = self.accumulate
+        if parts == 1:
+            return [(batch, key)]
+        keys = jax.random.split(key, parts)
+        divided = [np.split(np.asarray(leaf), parts) for leaf in jax.tree.leaves(batch)]
+        unflatten = jax.tree.structure(batch).unflatten
+        return [(unflatten(leaves), own) for *leaves, own in zip(*divided, keys, strict=True)]
+
+
+_ADVICE = (
+    "the data is finite, so try a learning rate ten times lower, or inputs scaled to mean 0 and "
+    "variance 1"
+)
+
+
+@jax.jit
+def _all_finite(values: Any) -> jax.Array:
+    finite = [jnp.isfinite(x).all() for x in jax.tree.leaves(values)]
+    return jnp.stack(finite).all()
+
+
+def _finite(values: Any) -> bool:
+    floats = [x for x in jax.tree.leaves(values) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return not floats or bool(_all_finite(floats))
