@@ -12,6 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from jaxnet import analysis as analysis
+from jaxnet import data as data
+from jaxnet import doctor as doctor
 from jaxnet import interop as interop
 from jaxnet import losses as losses
 from jaxnet import metrics as metrics
