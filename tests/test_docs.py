@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jaxnet import cli
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -38,10 +40,19 @@ def test_code_blocks_run(page):
             assert all(float(a) == pytest.approx(float(b), rel=0.05, abs=2e-3) for a, b in numbers)
         else:
             assert language == "bash"
-            targets = re.findall(r"^make (\w+)", code, re.MULTILINE)
-            makefile = (ROOT / "Makefile").read_text()
-            assert len(targets) == len(code.splitlines())
-            assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+            check_commands(code.splitlines())
+
+
+def check_commands(lines):
+    """Commands of make that are in the Makefile, or of jaxnet on a file that is there."""
+    makefile = (ROOT / "Makefile").read_text()
+    for line in lines:
+        command, name, *rest = line.split("#")[0].split()
+        if command == "make":
+            assert re.search(rf"^{name}:", makefile, re.MULTILINE)
+        else:
+            assert command == "jaxnet" and callable(getattr(cli, name.replace("eval", "evaluate")))
+            assert not rest or (ROOT / rest[0]).is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

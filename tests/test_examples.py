@@ -125,7 +125,7 @@ def test_tabular(tmp_path, monkeypatch, capsys):
     ("options", "distance", "digits"),
     [
         (("--epochs", "8", "--rate", "1e-3"), 60, 4),
-        pytest.param((), 5, 9, marks=pytest.mark.slow),
+        pytest.param((), 5, 9, marks=pytest.mark.soak),
     ],
     ids=["small", "full"],
 )

@@ -110,7 +110,7 @@ MISTAKES = {
     ),
     "NaN in the data": (
         lambda: fit(x.at[3, 2].set(jnp.nan), targets),
-        "the loss became nan in epoch 1; the data holds values that are not finite, in "
+        "the loss became nan in epoch 1, at step 0; the data holds values that are not finite, in "
         "float32[8,10]: clean it first",
     ),
     "a learning rate that is far too high": (

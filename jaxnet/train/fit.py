@@ -85,8 +85,7 @@ def fit(
     Raises ValueError if arrays differ in length, or once the loss is no longer finite, naming the
     step, the layer and the operation.
 
-    >>> import optax
-    >>> from jax import numpy as jnp
+    >>> import jax, jax.numpy as jnp, optax
     >>> loss_fn = lambda params, batch, key: jnp.square(params["w"] - batch).mean()
     >>> tx = optax.sgd(0.5)
     >>> state = TrainState.create({"w": jnp.zeros(())}, tx, jax.random.key(0))

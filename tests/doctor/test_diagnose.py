@@ -121,7 +121,7 @@ def test_the_fault_is_named(fault):
     assert "Try: " in str(found)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", (1, 2, 3))
 @pytest.mark.parametrize("fault", BROKEN)
 def test_the_fault_is_named_whatever_the_seed(fault, seed):

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_the_folder_says_how_to_run_again(tmp_path):
     (session,) = written["sessions"]
     assert session["versions"] == versions() and session["versions"]["jax"] == jax.__version__
     assert session["devices"] == {"kind": jax.devices()[0].device_kind, "count": 4}
-    assert session["folder"] == str(Path.cwd()) and "pytest" in session["command"]
+    assert session["folder"] == str(Path.cwd()) and session["command"] == shlex.join(sys.orig_argv)
     assert session["time"].endswith("Z") and "changes" not in session
 
 
