@@ -50,6 +50,7 @@ def fit(
     clip: float | None = None,
     ema: float | None = None,
     skip_nonfinite: bool = False,
+    norms: bool = False,
     callbacks: Sequence[Callback] = (),
     best: str | None = None,
     mode: Mode = "min",
@@ -65,8 +66,8 @@ def fit(
     ``data`` is a tree of arrays with one first axis, such as ``(x, y)``, or batches of your own:
     ``jn.data.Batches``, ``Buckets`` or ``Stream``, which then say their own size and order.
     ``loss_fn`` is as for ``train_step``, and so are ``accumulate``, ``precision``, ``clip``,
-    ``ema`` and ``skip_nonfinite``. A last, smaller batch is used too. Each epoch's order is a
-    function of the state's key and the number of epochs behind it.
+    ``ema``, ``skip_nonfinite`` and ``norms``. A last, smaller batch is used too. Each epoch's order
+    is a function of the state's key and the number of epochs behind it.
 
     Training ends after ``epochs`` or ``steps`` from the state given, after ``seconds``, when a
     callback returns ``Stop``, or at the first Ctrl-C, after the steps under way; the state then
@@ -114,6 +115,7 @@ def fit(
         "clip": clip,
         "ema": ema,
         "skip_nonfinite": skip_nonfinite,
+        "norms": norms,
     }
     transform, unit = getattr(batches, "transform", None), getattr(batches, "batch_size", 1)
     resident, where = stays(batches, stream)
@@ -125,7 +127,8 @@ def fit(
         run.copy_best()
 
     def validate(state: TrainState) -> dict[str, float]:
-        return evaluate(loss_fn, state.averaged, validation_data, batch_size=unit, precision=policy)
+        size = getattr(batches, "batch_size", 256)
+        return evaluate(loss_fn, state.averaged, validation_data, batch_size=size, precision=policy)
 
     with contextlib.ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt())
@@ -134,11 +137,8 @@ def fit(
         display.note(where)
         keeper = None
         if folder is not None:
-            made_of = (
-                options
-                | {"best": best, "mode": mode}
-                | {name: getattr(batches, name, None) for name in ("size", "batch_size", "seed")}
-            )
+            order = {name: getattr(batches, name, None) for name in ("size", "batch_size", "seed")}
+            made_of = options | order | {"best": best, "mode": mode}
             keeper = Keeper(folder, {"fit": made_of, "config": config or {}}, save_seconds)
             stack.enter_context(keeper)
             display.note(keeper.resume(run))

@@ -37,7 +37,9 @@ class Watch:
     ) -> None:
         self.loss_fn, self.step, self.batches = loss_fn, step, batches
         self.precision, self.accumulate = precision, accumulate
-        self._next = -math.inf
+        # A process that has but a part of the state cannot repeat a step.
+        self._next = -math.inf if jax.process_count() == 1 else math.inf
+        self._kept = None
 
     def keep(self, run: Run) -> None:
         """Copy the state, if the last copy is old enough."""
@@ -58,12 +60,14 @@ class Watch:
         except ValueError as error:  # a stream that cannot go back
             raise ValueError(f"{message}; {_ADVICE}. The step was not found: {error}") from error
         if found is None:
-            raise ValueError(f"{message}; {_ADVICE} (steps repeated one by one stayed finite)")
+            raise ValueError(f"{message}; {_ADVICE} (repeating the steps did not show more)")
         state, batch = found
         raise ValueError(f"{message}, at step {state.step}; {self._cause(state, batch)}")
 
     def _found(self, until: int) -> tuple[TrainState, Any] | None:
         """The state and the batch of the first step that was not finite."""
+        if self._kept is None:
+            return None
         snapshot, structure = self._kept
         state = structure.unflatten(snapshot.leaves.values())
         step = jax.jit(self.step)
