@@ -67,11 +67,10 @@ def train(source: str, folder: Path, steps: int) -> None:
     most, began = 0.0, time.perf_counter()
     with jn.data.prefetch(itertools.islice(endless, steps)) as ready:
         for index, batch in enumerate(ready):
-            state, metrics = step(state, batch)
+            # Were the steps only sent off, the loop would wait for data while the device is busy.
+            state, metrics = jax.block_until_ready(step(state, batch))
             if index % 10 == 0:
-                jax.block_until_ready(metrics)  # so that dispatch does not run ahead
                 most = max(most, resident())
-        jax.block_until_ready(metrics)
         seconds = time.perf_counter() - began
         print(most, 100 * ready.waited / seconds, steps / seconds, float(metrics["loss"]))
 
