@@ -8,6 +8,7 @@ The network of examples/digits.py is trained on a small set in memory, on the fi
 
 import argparse
 import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ def write(folder: Path, gigabytes: float) -> None:
             np.lib.format.write_array_header_2_0(file, header)
             for start in range(0, size, len(part)):
                 part[: size - start].tofile(file)
+            os.fsync(file.fileno())  # or the disk would still be busy with it
 
 
 def resident() -> float:
