@@ -26,8 +26,12 @@ class Keeper:
         self.seconds, self._next = seconds, time.monotonic() + seconds
 
     def resume(self, run: Run) -> str:
-        """Go on from the last checkpoint, if there is one; what happened, in words."""
-        if not self.checkpoints.steps():
+        """Go on from the last checkpoint, if there is one; what happened, in words.
+
+        Raises ValueError where there are some, but none is intact.
+        """
+        # Those that are damaged are not among the steps.
+        if not self.checkpoints.steps() and not any(self.checkpoints.folder.glob("[0-9]*")):
             return f"a new run in {self.folder.path}"
         restored = self.checkpoints.restore(run.tree)
         run.take(restored.tree, restored.info)
