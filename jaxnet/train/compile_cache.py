@@ -22,6 +22,9 @@ def compile_cache(folder: str | os.PathLike[str] | None = None) -> Path | None:
     repair it: delete the folder then. Whoever can write to it can run code as you.
     Warns and goes on without a cache if the folder cannot be written to. Raises ValueError for a
     value of ``JAXNET_COMPILE_CACHE`` other than off.
+
+    >>> compile_cache("runs/compiled")  # doctest: +SKIP
+    PosixPath('runs/compiled')
     """
     switch = os.environ.get("JAXNET_COMPILE_CACHE", "")
     if switch not in ("", "off"):

@@ -143,7 +143,8 @@ class Resident:
             start, stop, size = 0, 1, len(rest)
         source = self._data, order, words, weights
         done = self.programs.run(self.programs.resident, run, source, start, stop, size)
-        if not self._fixed and done.seconds < _SECONDS_A_DISPATCH / 2:
+        short = done.batches == self._steps and done.seconds < _SECONDS_A_DISPATCH / 2
+        if short and not self._fixed:
             self._steps *= 2
         return done
 

@@ -28,6 +28,15 @@ def csv_log(path: str | os.PathLike[str]) -> Callback:
     A run that begins at step 0 moves a log that is there aside, to ``log.1.csv`` and so on.
     Raises ValueError if the file was not written by this function, and for a metric named like one
     of the first columns: kind, step, epoch, time.
+
+    >>> import tempfile
+    >>> from jaxnet.train.history import History
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = csv_log(f"{folder}/log.csv")
+    ...     for kind, means in (("start", {}), ("epoch", {"loss": 0.5})):
+    ...         log(Event(kind=kind, step=8, epoch=1, metrics=means, history=History(), state=None))
+    ...     Path(f"{folder}/log.csv").read_text().splitlines()[0]
+    'kind,step,epoch,time,loss'
     """
     return _CsvLog(Path(path))
 
@@ -37,6 +46,15 @@ def jsonl_log(path: str | os.PathLike[str]) -> Callback:
 
     As ``csv_log``, but without empty fields. Numbers that are not finite are NaN and Infinity, as
     Python and pandas read them.
+
+    >>> import tempfile
+    >>> from jaxnet.train.history import History
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = jsonl_log(f"{folder}/log.jsonl")
+    ...     for kind, means in (("start", {}), ("epoch", {"loss": 0.5})):
+    ...         log(Event(kind=kind, step=8, epoch=1, metrics=means, history=History(), state=None))
+    ...     json.loads(Path(f"{folder}/log.jsonl").read_text())["loss"]
+    0.5
     """
     return _JsonlLog(Path(path))
 
@@ -47,6 +65,8 @@ def tensorboard(folder: str | os.PathLike[str]) -> Callback:
     The means of "steps" events are under ``train/``, those of epochs, with ``val_…``, under
     ``epoch/``, rates under ``rate/``. Of a killed run TensorBoard leaves out what comes after the
     step from which it was resumed. Needs tensorboardX: the extra ``log``.
+
+    >>> callbacks = [tensorboard("runs/digits")]  # doctest: +SKIP
     """
     try:
         from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
@@ -73,6 +93,8 @@ def wandb(project: str, **options: Any) -> Callback:
     Names are as in ``tensorboard``, over the axis ``step``. To go on in the same run give its
     ``id`` and ``resume="allow"``; W&B keeps what a killed run logged after its checkpoint, so those
     steps are there twice. Needs wandb: the extra ``wandb``.
+
+    >>> callbacks = [wandb("digits", id="run-1", resume="allow")]  # doctest: +SKIP
     """
     try:
         import wandb  # pyright: ignore[reportMissingImports]

@@ -54,7 +54,14 @@ class Keeper:
 
 
 def recorded_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The ``config`` that ``fit`` was given for the run in a folder."""
+    """The ``config`` that ``fit`` was given for the run in a folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = RunFolder(folder, {"config": {"lr": 0.1}})
+    ...     recorded_config(folder)
+    {'lr': 0.1}
+    """
     return read_record(folder)[0].get("config", {})
 
 
@@ -63,6 +70,13 @@ def trained(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
     The best ones if ``fit`` kept those, else the averaged ones if there are such, else the last.
     Raises ValueError if no checkpoint is intact.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Checkpoints(f"{folder}/checkpoints") as checkpoints:
+    ...         checkpoints.save(7, {"state": {"params": {"w": jnp.ones(2)}}})
+    ...     trained(folder)
+    {'w': Array([1., 1.], dtype=float32)}
     """
     tree = Checkpoints(Path(folder) / "checkpoints").restore().tree
     params, extra = tree["state"]["params"], tree["state"].get("extra", {})

@@ -61,6 +61,8 @@ def cifar10(folder: str | os.PathLike[str], *, checksum: bool = True) -> tuple[P
     ``checksum=False`` reads an archive of your own in that format, of any number of images.
     Raises FileNotFoundError if it is not there, and ValueError for one that is damaged, of another
     format, or not the published one.
+
+    >>> train, test = cifar10("data")  # doctest: +SKIP
     """
     return _read(_TEN, folder, checksum, 0)
 
@@ -72,6 +74,8 @@ def cifar100(
 
     Labels are those of the 100 fine classes or, if ``coarse``, of the 20 that these belong to. The
     folder holds ``cifar-100-binary.tar.gz``. Other options and errors are those of ``cifar10``.
+
+    >>> train, test = cifar100("data", coarse=True)  # doctest: +SKIP
     """
     return _read(_HUNDRED, folder, checksum, 0 if coarse else 1)
 

@@ -54,6 +54,8 @@ def mnist(folder: str | os.PathLike[str], *, checksum: bool = True) -> tuple[Par
     ``checksum=False`` reads files of your own in that format, with images of any size.
     Raises FileNotFoundError for a file that is not there, and ValueError for one that is damaged,
     of another format, or not the published one.
+
+    >>> train, test = mnist("data/mnist")  # doctest: +SKIP
     """
     return _read(folder, _MNIST if checksum else None, "https://yann.lecun.com/exdb/mnist")
 
@@ -63,6 +65,8 @@ def fashion_mnist(folder: str | os.PathLike[str], *, checksum: bool = True) -> t
 
     The classes from 0 to 9: T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker,
     bag, ankle boot. Names of files, options and errors are those of ``mnist``.
+
+    >>> train, test = fashion_mnist("data/fashion")  # doctest: +SKIP
     """
     home = "https://github.com/zalandoresearch/fashion-mnist"
     return _read(folder, _FASHION if checksum else None, home)
