@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnet.core.checks import check_size
@@ -149,9 +150,10 @@ def _placer(sharding: jax.sharding.Sharding | None) -> Callable[[Any], Any]:
         with contextlib.ExitStack() as settings:
             settings.enter_context(jax.default_device(device))
             settings.enter_context(jax.enable_x64(x64))
-            # Copies, since the source may use its arrays again for the next batch.
+            # Copies, since the source may use its arrays again for the next batch; device_put
+            # takes over memory that is aligned, even with may_alias=False.
             if sharding is None:
-                placed = jax.device_put(batch, may_alias=False)
+                placed = jax.tree.map(jnp.array, batch)
             else:
                 join = jax.make_array_from_process_local_data
                 placed = jax.tree.map(lambda x: join(sharding, np.copy(x)), batch)

@@ -133,7 +133,10 @@ def test_a_source_that_hangs_does_not_hang_the_consumer():
 
 def test_a_source_may_use_its_arrays_again():
     def source():
-        x = np.zeros((256, 64), np.float32)
+        # Memory as JAX would take it over.
+        memory = np.zeros(256 * 64 * 4 + 64, np.uint8)
+        first = -memory.ctypes.data % 64
+        x = memory[first : first + 256 * 64 * 4].view(np.float32).reshape(256, 64)
         for number in range(6):
             x[:] = number
             yield x
