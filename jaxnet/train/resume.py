@@ -30,8 +30,7 @@ class Keeper:
 
         Raises ValueError where there are some, but none is intact.
         """
-        # Those that are damaged are not among the steps.
-        if not self.checkpoints.steps() and not any(self.checkpoints.folder.glob("[0-9]*")):
+        if not self.checkpoints.steps():
             return f"a new run in {self.folder.path}"
         restored = self.checkpoints.restore(run.tree)
         run.take(restored.tree, restored.info)
