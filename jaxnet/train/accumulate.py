@@ -19,15 +19,7 @@ def accumulated(gradient: Callable[..., Any], parts: int) -> Callable[..., Any]:
     """
 
     def in_parts(params: Any, batch: Any, key: jax.Array, *rest: Any) -> Any:
-        for leaf in jax.tree.leaves(batch):
-            if not leaf.shape or leaf.shape[0] % parts:
-                raise ValueError(
-                    f"accumulate={parts} needs a batch whose size it divides, but the batch holds "
-                    f"{describe(leaf)}"
-                )
-        # A view: the parts are contiguous, and each is read where it lies.
-        batch = jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
-        keys = jax.random.split(key, parts)
+        batch, keys = divided(batch, key, parts)
 
         def of_part(part: tuple[Any, jax.Array]) -> Any:
             return gradient(params, *part, *rest)
@@ -40,6 +32,22 @@ def accumulated(gradient: Callable[..., Any], parts: int) -> Callable[..., Any]:
         return jax.tree.map(lambda total, x: _mean(total, parts, x.dtype), totals, first)
 
     return in_parts
+
+
+def divided(batch: Any, key: jax.Array, parts: int) -> tuple[Any, jax.Array]:
+    """The parts of a batch and their keys, along a first axis of ``parts``.
+
+    Raises ValueError for a batch whose size cannot be divided.
+    """
+    for leaf in jax.tree.leaves(batch):
+        if not leaf.shape or leaf.shape[0] % parts:
+            raise ValueError(
+                f"accumulate={parts} needs a batch whose size it divides, but the batch holds "
+                f"{describe(leaf)}"
+            )
+    # A view: the parts are contiguous, and each is read where it lies.
+    batch = jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
+    return batch, jax.random.split(key, parts)
 
 
 def _zeros(x: jax.ShapeDtypeStruct) -> jax.Array:

@@ -121,10 +121,7 @@ def plain_step(
 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         check_state(state, policy, ema)
-        scale, rounding = state.extra.get("scale"), None
-        key = jax.random.fold_in(state.key, state.step)
-        if policy and policy.rounding == "stochastic":
-            key, rounding = jax.random.split(key)
+        scale, (key, rounding) = state.extra.get("scale"), keys_of(state, policy)
         params = masters(state.params) if policy else state.params
         metrics, grads = gradient(params, batch, key, scale and scale["scale"])
         own: Metrics = {}
@@ -157,6 +154,15 @@ def plain_step(
         return TrainState(step=state.step + 1, key=state.key, **after), _joined(metrics, own)
 
     return step
+
+
+def keys_of(state: TrainState, precision: Precision | None) -> tuple[jax.Array, jax.Array | None]:
+    """What a step draws with: the loss function's key, and the one for rounding at random."""
+    key = jax.random.fold_in(state.key, state.step)
+    if precision is None or precision.rounding != "stochastic":
+        return key, None
+    key, rounding = jax.random.split(key)
+    return key, rounding
 
 
 def _updating(tx: "optax.GradientTransformation") -> Callable[..., tuple[Any, Any]]:

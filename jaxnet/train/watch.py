@@ -10,16 +10,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxnet.analysis import find_nonfinite
 from jaxnet.core.errors import describe
+from jaxnet.train.accumulate import divided
+from jaxnet.train.norms import is_finite
 from jaxnet.train.objective import LossFn, scored
 from jaxnet.train.precision import Precision
 from jaxnet.train.run import Run
 from jaxnet.train.snapshot import Snapshot
 from jaxnet.train.state import TrainState
-from jaxnet.train.step import Step
+from jaxnet.train.step import Step, keys_of
 
 _SHARE = 0.01
 
@@ -88,7 +89,7 @@ class Watch:
             return (
                 f"the data holds values that are not finite, in {', '.join(broken)}: clean it first"
             )
-        key = jax.random.fold_in(state.key, state.step)
+        key, _ = keys_of(state, self.precision)
 
         def loss_fn(params: Any, batch: Any, key: Any) -> Any:
             return scored(self.loss_fn, params, batch, key, self.precision)
@@ -101,13 +102,10 @@ class Watch:
 
     def _parts(self, batch: Any, key: jax.Array) -> list[tuple[Any, jax.Array]]:
         """What the loss function is called on in one step, as ``accumulate`` divides it."""
-        parts = self.accumulate
-        if parts == 1:
+        if self.accumulate == 1:
             return [(batch, key)]
-        keys = jax.random.split(key, parts)
-        divided = [np.split(np.asarray(leaf), parts) for leaf in jax.tree.leaves(batch)]
-        unflatten = jax.tree.structure(batch).unflatten
-        return [(unflatten(leaves), own) for *leaves, own in zip(*divided, keys, strict=True)]
+        parts = divided(batch, key, self.accumulate)
+        return [jax.tree.map(lambda x: x[i], parts) for i in range(self.accumulate)]
 
 
 _ADVICE = (
@@ -115,11 +113,7 @@ _ADVICE = (
     "variance 1"
 )
 
-
-@jax.jit
-def _all_finite(values: Any) -> jax.Array:
-    finite = [jnp.isfinite(x).all() for x in jax.tree.leaves(values)]
-    return jnp.stack(finite).all()
+_all_finite = jax.jit(is_finite)
 
 
 def _finite(values: Any) -> bool:
