@@ -65,10 +65,7 @@ class Checkpoints:
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"checkpoints need a folder, but {self.folder} is a file")
-        if keep is not None:
-            check_size(keep, "keep")
-        check_choice(mode, ("min", "max"), "mode", "Checkpoints")
-        check_size(keep_best, "keep_best", least=0)
+        check_kept(keep, mode, keep_best, "Checkpoints")
         self.keep, self.best_metric, self.mode, self.keep_best = keep, best, mode, keep_best
         self.asynchronous = asynchronous
         self._thread: threading.Thread | None = None
@@ -91,17 +88,8 @@ class Checkpoints:
         Raises ValueError for leaves that are not arrays, for what JSON cannot hold, and if
         ``metrics`` lacks the one that ``best`` names.
         """
-        check_size(step, "step", least=0)
         info, metrics = dict(info or {}), dict(metrics or {})
-        check_info(info)
-        for name, value in metrics.items():
-            if not isinstance(value, int | float):
-                raise ValueError(f"metrics[{name!r}] must be a number, but is {describe(value)}")
-        if self.best_metric is not None and self.best_metric not in metrics:
-            raise ValueError(
-                f"the best checkpoint is the one with the best {self.best_metric!r}, which is not "
-                f"in metrics; {near(self.best_metric, metrics)}"
-            )
+        check_saved(step, info, metrics, self.best_metric)
         self.wait()
         # As text, since the caller may go on changing what it gave.
         fields = json.dumps({"step": step, "info": info, "metrics": metrics})
@@ -288,6 +276,30 @@ class Checkpoints:
             report, skipped={str(self._path(step)): cause for step, cause in skipped.items()}
         )
         return Restored(manifest["step"], values, manifest["info"], manifest["metrics"], report)
+
+
+def check_kept(keep: Any, mode: Any, keep_best: Any, what: str) -> None:
+    """Raise unless these say which checkpoints are kept."""
+    if keep is not None:
+        check_size(keep, "keep")
+    check_choice(mode, ("min", "max"), "mode", what)
+    check_size(keep_best, "keep_best", least=0)
+
+
+def check_saved(
+    step: Any, info: dict[str, Any], metrics: dict[str, float], best_metric: str | None
+) -> None:
+    """Raise unless these can be saved beside a tree."""
+    check_size(step, "step", least=0)
+    check_info(info)
+    for name, value in metrics.items():
+        if not isinstance(value, int | float):
+            raise ValueError(f"metrics[{name!r}] must be a number, but is {describe(value)}")
+    if best_metric is not None and best_metric not in metrics:
+        raise ValueError(
+            f"the best checkpoint is the one with the best {best_metric!r}, which is not in "
+            f"metrics; {near(best_metric, metrics)}"
+        )
 
 
 def _by_age(entries: Mapping[int, Mapping[str, Any]]) -> list[int]:

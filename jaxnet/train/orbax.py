@@ -14,11 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet.core import tree
-from jaxnet.core.checks import check_choice, check_size
-from jaxnet.core.errors import listing, near
-from jaxnet.train.checkpoint import Restored
+from jaxnet.core.errors import listing
+from jaxnet.train.checkpoint import Restored, check_kept, check_saved
 from jaxnet.train.restore import compared, placed
-from jaxnet.train.snapshot import check_info, is_key, leaves_of, table
+from jaxnet.train.snapshot import is_key, leaves_of, table
 
 
 class OrbaxCheckpoints:
@@ -47,10 +46,7 @@ class OrbaxCheckpoints:
             )
         except ImportError as error:
             raise ImportError("OrbaxCheckpoints needs orbax: pip install 'jaxnet[ckpt]'") from error
-        if keep is not None:
-            check_size(keep, "keep")
-        check_choice(mode, ("min", "max"), "mode", "OrbaxCheckpoints")
-        check_size(keep_best, "keep_best", least=0)
+        check_kept(keep, mode, keep_best, "OrbaxCheckpoints")
         self.best_metric, self.mode, self._args = best, mode, ocp.args
         policies: list[Any] = [policy.PreserveAll() if keep is None else policy.LatestN(keep)]
         if best is not None and keep_best:
@@ -75,15 +71,8 @@ class OrbaxCheckpoints:
 
         Raises ValueError as that of ``Checkpoints`` does, and for a step not after the last.
         """
-        check_size(step, "step", least=0)
         info, metrics = dict(info or {}), dict(metrics or {})
-        check_info(info)
-        check_info(metrics, "metrics")
-        if self.best_metric is not None and self.best_metric not in metrics:
-            raise ValueError(
-                f"the best checkpoint is the one with the best {self.best_metric!r}, which is not "
-                f"in metrics; {near(self.best_metric, metrics)}"
-            )
+        check_saved(step, info, metrics, self.best_metric)
         last = self._manager.latest_step()
         if last is not None and step <= last:
             raise ValueError(

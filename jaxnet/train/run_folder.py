@@ -17,6 +17,7 @@ import numpy as np
 from jaxnet.core.errors import describe, is_array
 from jaxnet.core.tensors import write_atomically
 from jaxnet.train.event import Event
+from jaxnet.train.versions import versions
 
 _FORMAT = 1
 
@@ -113,16 +114,6 @@ def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[dict
             "it was written by a newer one: upgrade"
         )
     return config, sessions
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that results depend on."""
-    from importlib.metadata import version
-
-    import jaxnet
-
-    packages = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
-    return {"python": sys.version.split()[0], "jaxnet": jaxnet.__version__, **packages}
 
 
 def _session() -> dict[str, Any]:

@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import platform
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 from jaxnet.core import tree
 from jaxnet.core.errors import describe
 from jaxnet.core.tensors import DamagedFile, decode, flush, read, save_tensors, write_atomically
+from jaxnet.train.versions import versions
 
 FORMAT = 1
 TENSORS, MANIFEST = "tensors.safetensors", "manifest.json"
@@ -141,7 +141,7 @@ def write(folder: Path, snapshot: Snapshot, fields: Mapping[str, Any]) -> None:
         manifest = {
             "format": FORMAT,
             **fields,
-            "versions": _versions(),
+            "versions": versions(),
             "tensors": snapshot.table,
             "digest": snapshot.digest,
             "tensors_sha256": sha256,
@@ -262,14 +262,3 @@ def _copy(leaf: Any) -> np.ndarray:
 
 def _sha256(manifest: Any) -> str:
     return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    import jaxnet
-
-    return {
-        "jaxnet": jaxnet.__version__,
-        "jax": jax.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }

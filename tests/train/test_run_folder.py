@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from jaxnet.train import TrainState
 from jaxnet.train.event import Event
 from jaxnet.train.history import History
-from jaxnet.train.run_folder import RunFolder, _changes, _config, versions
+from jaxnet.train.run_folder import RunFolder, _changes, _config
+from jaxnet.train.versions import versions
 
 # Few values and names, and a slash, so that configs are often nearly the same.
 values = st.sampled_from([None, 0, 1, True, 1.0, math.nan, "", "null", [], {}, [1, None], (1,)])
