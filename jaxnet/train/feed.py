@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnet.data import Batches, subset
@@ -34,6 +35,16 @@ def training_batches(
         Batches(data, batch_size, seed=seed, sampler=sampler),
         jax.tree.map(lambda x: x[held], data),
     )
+
+
+def validation_batches(data: Any, batch_size: int) -> Any:
+    """Batches to validate on; arrays that stay on the device are put there once, not every time."""
+    if comes_in_batches(data):
+        return data
+    batches = Batches(data, batch_size, shuffle=False)
+    if not stays(batches)[0]:
+        return batches
+    return Batches(jax.tree.map(jnp.asarray, data), batch_size, shuffle=False)
 
 
 def comes_in_batches(data: Any) -> bool:

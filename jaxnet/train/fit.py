@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxnet.core.checks import check_at_least, check_choice, check_size
-from jaxnet.data.rows import count
 from jaxnet.train.compile_cache import compile_cache
 from jaxnet.train.dispatch import Programs, Resident, Streamed
 from jaxnet.train.evaluate import evaluate
 from jaxnet.train.event import Callback
-from jaxnet.train.feed import comes_in_batches, stays, training_batches
+from jaxnet.train.feed import stays, training_batches, validation_batches
 from jaxnet.train.history import History, Mode
 from jaxnet.train.interrupt import Interrupt
 from jaxnet.train.loop import Goal, Loop
@@ -105,8 +104,9 @@ def fit(
         if validation_data is not None:
             raise ValueError("give validation_data or validation_split, not both")
         validation_data = held_out
-    elif validation_data is not None and not comes_in_batches(validation_data):
-        count(validation_data)
+    if validation_data is not None:
+        size = getattr(batches, "batch_size", 256)
+        validation_data = validation_batches(validation_data, size)
     compile_cache()
     policy = as_precision(precision)
     options = {
@@ -127,8 +127,7 @@ def fit(
         run.copy_best()
 
     def validate(state: TrainState) -> dict[str, float]:
-        size = getattr(batches, "batch_size", 256)
-        return evaluate(loss_fn, state.averaged, validation_data, batch_size=size, precision=policy)
+        return evaluate(loss_fn, state.averaged, validation_data, precision=policy)
 
     with contextlib.ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt())
