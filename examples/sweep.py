@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import matplotlib
 import numpy as np
 
@@ -27,15 +26,6 @@ def loss_fn(params, batch, key):
     logits = net(params, images, key=key)
     loss = jn.losses.softmax_cross_entropy(logits, labels)
     return loss, {"accuracy": jn.metrics.accuracy(logits, labels)}
-
-
-def load():
-    """Images and labels, shuffled: four fifths to train on and the rest to test."""
-    images, labels = jn.data.sets.digits()
-    order = np.random.default_rng(0).permutation(len(labels))
-    data = jnp.asarray(images, jnp.float32)[order], jnp.asarray(labels)[order]
-    cut = len(labels) * 4 // 5
-    return tuple(x[:cut] for x in data), tuple(x[cut:] for x in data)
 
 
 def picture(result, path):
@@ -57,7 +47,8 @@ def picture(result, path):
 
 
 def main(epochs, rates, seeds, folder):
-    train, (images, labels) = load()
+    images, labels = jn.data.sets.digits()
+    train, (images, labels) = jn.data.split((images, labels), (0.8, 0.2), stratify=labels)
 
     def run(lr, decay, seed):
         tx, key = jn.optim.adamw(lr, weight_decay=decay), jax.random.key(seed)

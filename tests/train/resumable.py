@@ -6,8 +6,6 @@ Run as a program it says each step that is behind it, and at the end what everyt
 import argparse
 
 import jax
-import numpy as np
-from sklearn.datasets import load_digits
 
 import jaxnet as jn
 from jaxnet import nn
@@ -27,8 +25,7 @@ def loss_fn(params, batch, key):
 
 
 def train(folder, *, epochs=3, steps_per_dispatch=None, save_seconds=0.0, callbacks=(), **options):
-    pixels, labels = load_digits(return_X_y=True)
-    images = (pixels.reshape(-1, 8, 8, 1) / 16).astype(np.float32)
+    images, labels = jn.data.sets.digits()
     train, test = (images[:600], labels[:600]), (images[1500:], labels[1500:])
     tx = jn.optim.adam(1e-3)
     state = jn.train.TrainState.create(
