@@ -1,5 +1,5 @@
 # Each target sets up .venv by itself; nothing has to be installed or activated before.
-.PHONY: test soak digits lint setup clean
+.PHONY: test soak digits bench bench-all bench-gpu peers lint setup clean
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
 
 python := .venv/bin/python
@@ -13,6 +13,19 @@ soak: setup
 digits: setup
 	$(python) examples/digits.py
 
+# The CPU table and picture in some minutes, against the others where `make peers` made them.
+bench: setup
+	$(python) -m benchmarks --quick --rounds 7 --seconds 0.3 --out bench.json
+
+bench-all: setup
+	$(python) -m benchmarks --out bench.json
+
+bench-gpu: setup
+	$(python) -m benchmarks --device gpu --rounds 7 --out bench-gpu.json
+
+peers: setup
+	scripts/peers
+
 lint:
 	scripts/setup dev
 	$(python) -m ruff check
@@ -23,5 +36,5 @@ setup:
 	@scripts/setup
 
 clean:
-	rm -rf .venv build dist .hypothesis .pytest_cache .ruff_cache runs *.png digits.safetensors
+	rm -rf .venv build dist .hypothesis .pytest_cache .ruff_cache .peers runs *.png *.json digits.safetensors
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,29 @@
+"""The network as layers, the step as ``train_step``."""
+
+from typing import Any
+
+import jax
+
+import jaxnet as jn
+from benchmarks.trial_jax import Training, training
+from benchmarks.workload import Settings, Task
+from jaxnet import nn
+
+NET = nn.Sequential(
+    nn.Linear(512), nn.relu, nn.Linear(512), nn.relu, nn.Linear(10)
+)  # fmt: skip
+
+
+def weights(settings: Settings) -> dict[str, Any]:
+    """The first parameters."""
+    return NET.init(jax.random.key(0), jax.ShapeDtypeStruct((1, 784), "float32"))
+
+
+def loss_fn(params: Any, batch: Any, key: Any) -> jax.Array:
+    """The cross-entropy."""
+    return jn.losses.softmax_cross_entropy(NET(params, batch["x"], key=key), batch["y"])
+
+
+def build(task: Task, variant: str) -> Training:
+    """Its training."""
+    return training(task, loss_fn, jn.optim.adam(1e-3), variant)
