@@ -21,7 +21,8 @@ bench-all: setup
 	$(python) -m benchmarks --out bench.json
 
 bench-gpu: setup
-	$(python) -m benchmarks --device gpu --rounds 7 --out bench-gpu.json
+	$(python) -m benchmarks gpt2 resnet50 vit_b decode lstm --device gpu \
+	    --against pytorch --rounds 7 --out bench-gpu.json
 
 peers: setup
 	scripts/peers

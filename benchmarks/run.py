@@ -66,8 +66,7 @@ def contenders(
         )  # fmt: skip
     found = []
     for who, variants in workload.contenders.items():
-        left_out = who in task.settings.get("without", ())
-        if left_out or (who != "jaxnet" and who not in against):
+        if who != "jaxnet" and who not in against:
             continue
         if python(who) is None:
             say(f"  {who} is not there: `make peers` makes environments for the others")
@@ -76,7 +75,8 @@ def contenders(
         slow = quick and who == "pytorch"
         variants = [each for each in variants if not (slow and "compiled" in each)]
         found += [Contender(who, variant, task) for variant in variants]
-    return found
+    without = set(task.settings.get("without", ()))
+    return [each for each in found if not {each.who, each.name} & without]
 
 
 def agreeing(done: list[Contender], workload: Workload, say: Say) -> list[Contender]:

@@ -6,6 +6,10 @@ from rich.table import Table
 from benchmarks.contender import CONTENDERS
 from benchmarks.results import Result, Row, against, best, changes, groups
 
+COLUMNS = (
+    "ms", "quartiles", "rounds", "jaxnet is faster by", "rate", "of ceiling", "of peak", "memory"
+)  # fmt: skip
+
 
 def heading(result: Result) -> str:
     """Where the figures come from."""
@@ -23,9 +27,7 @@ def heading(result: Result) -> str:
 
 def table(result: Result) -> Table:
     """All rows."""
-    made = _empty(
-        "contender", "ms", "quartiles", "rounds", "jaxnet is faster by", "rate", "of product", "MFU"
-    )
+    made = _empty("contender", *COLUMNS)
     for rows in groups(result["rows"]).values():
         ours = best(rows, "jaxnet")
         made.add_row(f"[bold]{_title(rows[0])}[/bold]")
@@ -40,6 +42,7 @@ def table(result: Result) -> Table:
                 f"{row['seconds'] / ours['seconds']:.3g}" if ours else "",
                 _rate(row),
                 *_shares(row, result),
+                _memory(row["figures"]),
             )
     return made
 
@@ -105,9 +108,17 @@ def _rate(row: Row) -> str:
 
 
 def _shares(row: Row, result: Result) -> tuple[str, str]:
-    """Of the fastest matrix product in the same dtype, and of what the datasheet promises."""
-    if not row["flops"]:
+    """Of what was measured, the fastest matrix product or copy, and of what the datasheet says."""
+    flops, moved = row["flops"], row["figures"].get("bytes")
+    measured = "copy_bytes" if moved else f"{row['settings'].get('dtype', 'float32')}_flops"
+    ceiling, peak = result["ceilings"].get(measured), result["machine"]["peak"]
+    if not (flops or moved) or ceiling is None:
         return "", ""
-    rate, peak = row["flops"] / row["seconds"], result["machine"]["peak"]
-    product = result["ceilings"].get(f"{row['settings'].get('dtype', 'float32')}_flops")
-    return f"{rate / product:.0%}" if product else "", f"{rate / peak[0]:.1%}" if peak else ""
+    rate = (moved or flops) / row["seconds"]
+    return f"{rate / ceiling:.0%}", f"{rate / peak[bool(moved)]:.1%}" if peak else ""
+
+
+def _memory(figures: dict[str, float]) -> str:
+    """The most that the device held, or what the step holds beside its state."""
+    nbytes = figures.get("peak_bytes", figures.get("temporary_bytes"))
+    return f"{nbytes / 2**20:,.4g} MiB" if nbytes else ""

@@ -26,7 +26,7 @@ class Workload:
     ``tolerance`` is how far the contenders' numbers may be apart, relative to the largest.
     ``together=False`` is for what cannot share a device's memory: each contender then makes all its
     rounds alone. ``quick`` workloads are those of a newcomer's table. A case's own settings may say
-    ``"quick": False`` and which contenders it is ``"without"``.
+    ``"quick": False`` and which contenders, or variants of them, it is ``"without"``.
     """
 
     title: str

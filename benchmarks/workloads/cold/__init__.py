@@ -1,0 +1,22 @@
+"""Two beginner's programs as whole processes, from the interpreter's start to its end."""
+
+from benchmarks.workload import Workload
+
+WORKLOAD = Workload(
+    title="Cold start",
+    cases={
+        "cpu": {
+            "PyTorch's program, first step": {"program": "regression"},
+            "Keras's program, 100 x 10 epochs": {"program": "classification"},
+        }
+    },
+    contenders={
+        "jaxnet": ("",),
+        "handwritten": ("",),
+        "pytorch": ("",),
+        "keras": ("tensorflow", "jax"),
+    },
+    unit="process",
+    kind="process",
+    quick=True,
+)

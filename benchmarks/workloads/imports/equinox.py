@@ -1,0 +1,5 @@
+"""The library alone."""
+
+import equinox as equinox
+
+print([])

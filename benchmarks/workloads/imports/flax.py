@@ -1,0 +1,5 @@
+"""The library alone."""
+
+from flax import nnx as nnx
+
+print([])

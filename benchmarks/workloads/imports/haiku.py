@@ -1,0 +1,5 @@
+"""The library alone."""
+
+import haiku as haiku
+
+print([])

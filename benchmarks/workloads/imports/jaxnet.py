@@ -1,0 +1,5 @@
+"""The library alone."""
+
+import jaxnet as jaxnet
+
+print([])

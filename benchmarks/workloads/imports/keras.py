@@ -1,0 +1,5 @@
+"""The library alone; the variant is its backend."""
+
+import keras as keras
+
+print([])

@@ -1,0 +1,5 @@
+"""The library alone."""
+
+import torch as torch
+
+print([])
