@@ -1,6 +1,5 @@
 """Normalisation of each feature over the batch, with running statistics for inference."""
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -10,10 +9,19 @@ import jax.numpy as jnp
 from jaxnet.core import stats
 from jaxnet.core.blueprint import param
 from jaxnet.core.checks import check_key, check_positive
+from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn.initializers import ones, zeros
-from jaxnet.nn.moments import affine, check_features, check_fits, scale_and_bias, shown, wide
+from jaxnet.nn.moments import (
+    affine,
+    check_features,
+    check_fits,
+    moments,
+    scale_and_bias,
+    shown,
+    wide,
+)
 
 
 def batch_norm(
@@ -98,30 +106,26 @@ class BatchNorm(Layer):
             check_key(key)
         elif old is not None:
             return batch_norm(x, old["mean"], old["var"], scale, bias, eps=self.eps, mask=mask)
-        y, near, rest, var, count = self._moments(x, mask)
-        y = batch_norm(y, rest, var, scale, bias, eps=self.eps, mask=mask).astype(x.dtype)
+        y = wide(x, mask, "BatchNorm")
+        axes = tuple(range(x.ndim - 1))
+        count = self._count(x, mask)
+        near, rest, var = (m.reshape(-1) for m in moments(y, axes, mask, self.axis_name))
+        # A factor and a term for each feature: their gradients are two sums over the batch.
+        factor = jax.lax.rsqrt(var + self.eps)
+        if scale is not None:
+            factor = factor * scale.astype(y.dtype)
+        term = -rest * factor
+        if bias is not None:
+            term = term + bias.astype(y.dtype)
+        y = affine(y - jnp.broadcast_to(near, x.shape), factor, term, "BatchNorm")
+        y = shown(y, mask).astype(x.dtype)
         if key is None or old is None:
             return y
         batch = {"mean": near + rest, "var": unbiased(var, count) if self.unbiased else var}
         return follow(y, old, batch, self.momentum, count)
 
-    def _moments(
-        self, x: jax.Array, mask: jax.Array | None
-    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, int | jax.Array]:
-        """``x`` without most of its mean; that, the rest, the biased variance; of how many values.
-
-        A large mean is rounded to its own precision, not to that of what is left without it.
-        """
-
-        def over_devices(x: jax.Array, of: Callable[..., jax.Array]) -> jax.Array:
-            return x if self.axis_name is None else of(x, self.axis_name)
-
-        def mean(x: jax.Array) -> jax.Array:
-            axes = range(x.ndim - 1)
-            if mask is None:
-                return over_devices(x.mean(axes), jax.lax.pmean)
-            return over_devices(shown(x, mask).sum(axes), jax.lax.psum) / jnp.maximum(count, 1)
-
+    def _count(self, x: jax.Array, mask: jax.Array | None) -> int | jax.Array:
+        """How many values a feature has on all devices."""
         devices = 1 if self.axis_name is None else jax.lax.axis_size(self.axis_name)
         count = devices * x.size // x.shape[-1]
         if count < 2:
@@ -129,13 +133,10 @@ class BatchNorm(Layer):
                 f"BatchNorm in training needs more than one value a feature, but the input is "
                 f"{describe(x)}; use a larger batch (or drop a last batch of one)"
             )
-        y = wide(x, mask, "BatchNorm")
-        if mask is not None:
-            count = over_devices(mask.sum(dtype=y.dtype), jax.lax.psum)
-        near = mean(y)
-        y = y - jnp.broadcast_to(near, x.shape)
-        rest = mean(y)
-        return y, near, rest, mean(jnp.square(y - jnp.broadcast_to(rest, x.shape))), count
+        if mask is None:
+            return count
+        seen = mask.sum(dtype=at_least_float32(x))
+        return seen if self.axis_name is None else jax.lax.psum(seen, self.axis_name)
 
 
 def check_momentum(momentum: float, what: str) -> None:

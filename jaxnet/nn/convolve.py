@@ -50,8 +50,9 @@ def _by_rules(x: jax.Array, kernel: jax.Array, window: Window, groups: int) -> j
 def _ungrouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     *size, inputs, features = kernel.shape
     taps = math.prod(size)
-    if taps == 1 or (taps <= 9 and taps * inputs <= 32):
-        # With so few inputs to each output one dot is faster, above all for the kernel's gradient.
+    few = taps * inputs <= 32 or (inputs >= 256 and math.prod(window.places(x.shape[1:-1])) <= 16)
+    if taps == 1 or (taps <= 9 and few):
+        # Of so few inputs, or for so few places, one dot is faster.
         columns = jnp.concatenate(window.taps(x), -1)
         flat = columns.reshape(math.prod(columns.shape[:-1]), taps * inputs)
         y = flat @ kernel.reshape(taps * inputs, features)
@@ -110,12 +111,31 @@ def _along_input(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 
 def _along_kernel(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    if x.shape[-1] >= 64 and math.prod(window.size) <= 9:
+        return _image_by_image(x, kernel, window)
     if any(m > n for m, n in zip(window.places(x.shape[1:-1]), x.shape[1:-1], strict=True)):
         # The gradient slides the result over the input, for which the fast kernel must not be
         # smaller, its padding left aside.
         x, window = padded(x, window.padding), window._replace(padding=((0, 0),) * 2)
     x, kernel = x.transpose(3, 1, 2, 0), kernel.transpose(2, 0, 1, 3)
     return _conv(x, kernel, window, ("CHWN", "IHWO", "HWNC")).transpose(2, 0, 1, 3)
+
+
+def _image_by_image(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """The dots of which the kernel's gradient is made fastest: of what stays in the cache."""
+    places = window.places(x.shape[1:-1])
+    few = math.gcd(x.shape[0], max(1, 1024 // math.prod(places)))
+    matrix = kernel.reshape(-1, kernel.shape[-1]).T
+
+    # Else the columns of all images would be kept for the gradient.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def some(x: jax.Array, matrix: jax.Array) -> jax.Array:
+        columns = jnp.concatenate(window.taps(x), -1)
+        columns = columns.reshape(-1, columns.shape[-1])
+        return lax.dot_general(columns, matrix, (((1,), (1,)), ((), ())))
+
+    y = lax.map(lambda x: some(x, matrix), x.reshape(x.shape[0] // few, few, *x.shape[1:]))
+    return y.reshape(x.shape[0], *places, kernel.shape[-1])
 
 
 def _conv(

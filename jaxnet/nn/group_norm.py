@@ -12,7 +12,14 @@ from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
 from jaxnet.nn import moments
 from jaxnet.nn.batch_norm import batch_norm, check_momentum, follow, running, unbiased
-from jaxnet.nn.moments import affine, centred, check_features, scale_and_bias, scaled, shown, wide
+from jaxnet.nn.moments import (
+    affine,
+    check_features,
+    scale_and_bias,
+    shown,
+    standardized,
+    wide,
+)
 
 
 def group_norm(
@@ -48,7 +55,7 @@ def group_norm(
     y = wide(x, mask, "group_norm")
     y = y.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
     over = (*range(-axes - 2, -2), -1)
-    y = scaled(centred(y, over, mask), over, eps, mask).reshape(x.shape)
+    y = standardized(y, over, eps, mask).reshape(x.shape)
     return shown(affine(y, scale, bias, "group_norm"), mask).astype(x.dtype)
 
 
@@ -73,8 +80,7 @@ def instance_norm(
     """
     over = _places(x, axes, "instance_norm")
     check_positive(eps, "eps of instance_norm")
-    y = centred(wide(x, mask, "instance_norm"), over, mask)
-    y = scaled(y, over, eps, mask)
+    y = standardized(wide(x, mask, "instance_norm"), over, eps, mask)
     return shown(affine(y, scale, bias, "instance_norm"), mask).astype(x.dtype)
 
 

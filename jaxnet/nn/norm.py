@@ -1,4 +1,4 @@
-"""Normalisation of each example by itself: moments are two-pass and at least float32."""
+"""Normalisation of each example by itself, computed in at least float32."""
 
 from dataclasses import KW_ONLY
 from typing import Any
@@ -10,7 +10,14 @@ from jaxnet.core.blueprint import param
 from jaxnet.core.checks import check_positive, check_size
 from jaxnet.core.layer import Layer
 from jaxnet.nn.initializers import ones
-from jaxnet.nn.moments import affine, centred, check_features, scale_and_bias, scaled, wide
+from jaxnet.nn.moments import (
+    affine,
+    check_features,
+    scale_and_bias,
+    scaled,
+    standardized,
+    wide,
+)
 
 
 def layer_norm(
@@ -33,7 +40,7 @@ def layer_norm(
     check_features(x, axes, "layer_norm")
     check_positive(eps, "eps of layer_norm")
     y = wide(x, None, "layer_norm")
-    y = scaled(centred(y, _last(axes)), _last(axes), eps)
+    y = standardized(y, _last(axes), eps)
     return affine(y, scale, bias, "layer_norm", axes=axes).astype(x.dtype)
 
 
