@@ -1,5 +1,6 @@
 """Training: a state, a step, loops around it, and what makes a run repeatable."""
 
+from jaxnet.train.allocator import keep_memory as keep_memory
 from jaxnet.train.checkpoint import Checkpoints as Checkpoints
 from jaxnet.train.checkpoint import Restored as Restored
 from jaxnet.train.compile_cache import compile_cache as compile_cache
