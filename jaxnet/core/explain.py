@@ -20,7 +20,8 @@ from jaxnet.core.errors import brief, describe, is_array, misfits
 _FORWARD_MODE = (
     "Statistics learn by a rule for gradients, so a training call has no forward mode (jvp, "
     "jacfwd). Call the layer without a key: an inference call has it. "
-    "Forward over reverse works on both."
+    "Forward over reverse works on both. Attention by cuDNN has none either: give it "
+    "implementation='xla'."
 )
 
 # Which layer calls are under way, so that an error is explained once, by the outermost; and under

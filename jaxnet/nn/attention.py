@@ -4,6 +4,7 @@ Heads stand before the features, ``[..., T, H, K]``; heads of queries may share 
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,8 @@ import jax.numpy as jnp
 from jaxnet.core.checks import check_choice, check_positive
 from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.errors import describe
-from jaxnet.nn.attention_mask import Limits, Window, finite, ranked, reach, scores_shape
+from jaxnet.nn import attention_cudnn
+from jaxnet.nn.attention_mask import Limits, Window, finite, scores_shape
 from jaxnet.nn.dropout import dropout as drop
 
 
@@ -49,9 +51,14 @@ def attention(
 
     ``sinks [H]`` are the scores of one more key in each head, whose value is zero.
     ``dropout`` is the share of weights that is dropped if there is a ``dropout_key``.
-    ``implementation="cudnn"`` takes cuDNN's kernel, for 16-bit floats on a GPU and without
-    ``soft_cap``, ``sinks`` and dropout; it never falls back to ``"xla"``.
-    Raises ValueError if shapes, dtypes and options do not fit each other.
+
+    On a GPU cuDNN's kernel holds no scores. It is for 16-bit floats, heads of 8, 16, … features and
+    as many in a value, and does no ``soft_cap``, ``sinks`` and dropout, and no ``bias`` or ``mask``
+    of an odd length. ``implementation="cudnn"`` demands it, ``"xla"`` never takes it, and by
+    default it is taken where the program is for a GPU of NVIDIA's, lengths are at least 256, heads
+    at most 128 and there is neither ``bias`` nor ``mask``. It has no forward mode (jvp, jacfwd);
+    ``"xla"`` has.
+    Raises ValueError if shapes, dtypes and options do not fit each other or the implementation.
 
     >>> x = jnp.eye(3)[:, None]  # [T, H, K]
     >>> attention(x, x, x, causal=True)[2, 0]
@@ -65,13 +72,43 @@ def attention(
         )
     limits = Limits(bias, mask, causal, window, query_lengths, key_lengths)
     allowed, query, key, value = limits.applied(query, key, value)
-    if implementation == "cudnn":
-        dropped = dropout if dropout_key is not None else 0
-        other = {"soft_cap": soft_cap, "sinks": sinks, "dropout": dropped or None}
-        _check_cudnn(query, value, [name for name, x in other.items() if x is not None])
-        return _cudnn(query, key, value, allowed, limits, scale)
-    weights = weigh(query, key, allowed, bias, scale, soft_cap, sinks)
+    dropped = dropout if dropout_key is not None else 0
+    options = {"soft_cap": soft_cap, "sinks": sinks, "dropout": dropped or None}
+    if _by_cudnn(implementation, (query, key, value), limits, scale, options):
+        forced = implementation == "cudnn"
+        return attention_cudnn.fused(query, key, value, limits, scale, _plain, forced=forced)
+    empties = limits.empties(scores_shape(query, key))
+    weights = weigh(query, key, allowed, bias, scale, soft_cap, sinks, empties=empties)
     return blend(drop(weights, dropout, dropout_key), value)
+
+
+def _by_cudnn(
+    implementation: str | None,
+    inputs: tuple[jax.Array, jax.Array, jax.Array],
+    limits: Limits,
+    scale: Any,
+    options: dict[str, Any],
+) -> bool:
+    if implementation == "cudnn":
+        if problem := attention_cudnn.obstacle(*inputs, limits, scale, options):
+            raise ValueError(
+                f"implementation='cudnn' was asked for, but {problem}, or use implementation='xla'"
+            )
+        return True
+    return (
+        implementation is None
+        and attention_cudnn.pays(*inputs[:2], limits)
+        and attention_cudnn.obstacle(*inputs, limits, scale, options) is None
+    )
+
+
+def _plain(
+    query: jax.Array, key: jax.Array, value: jax.Array, limits: Limits, scale: float | None
+) -> jax.Array:
+    shape = scores_shape(query, key)
+    allowed, empties = limits.allowed(shape), limits.empties(shape)
+    weights = weigh(query, key, allowed, limits.bias, scale, None, None, empties=empties)
+    return blend(weights, value)
 
 
 def attention_weights(
@@ -100,7 +137,9 @@ def attention_weights(
     """
     limits = Limits(bias, mask, causal, window, query_lengths, key_lengths)
     allowed, query, key = limits.applied(query, key)
-    return weigh(query, key, allowed, bias, scale, soft_cap, sinks).astype(query.dtype)
+    empties = limits.empties(scores_shape(query, key))
+    weights = weigh(query, key, allowed, bias, scale, soft_cap, sinks, empties=empties)
+    return weights.astype(query.dtype)
 
 
 def weigh(
@@ -111,8 +150,10 @@ def weigh(
     scale: float | None,
     soft_cap: float | None,
     sinks: jax.Array | None,
+    *,
+    empties: bool = True,
 ) -> jax.Array:
-    """The weights ``[..., H, T, S]``, in at least float32."""
+    """The weights ``[..., H, T, S]``, in at least float32; ``empties`` as in ``Limits``."""
     *batch, length, heads, size = query.shape
     groups = key.shape[-2]
     if sinks is not None and sinks.shape != (heads,):
@@ -130,11 +171,15 @@ def weigh(
         scores = soft_cap * jnp.tanh(scores / soft_cap)
     if bias is not None:
         scores = scores + jnp.broadcast_to(finite(bias).astype(dtype), scores.shape)
-    return masked_softmax(scores, allowed, sinks)
+    return masked_softmax(scores, allowed, sinks, empties=empties)
 
 
 def masked_softmax(
-    scores: jax.Array, allowed: jax.Array | None, sinks: jax.Array | None = None
+    scores: jax.Array,
+    allowed: jax.Array | None,
+    sinks: jax.Array | None = None,
+    *,
+    empties: bool = True,
 ) -> jax.Array:
     """Weights of scores ``[..., H, T, S]``; what is not allowed has none, nor has an empty row."""
     if allowed is not None:
@@ -145,7 +190,7 @@ def masked_softmax(
         given = jnp.broadcast_to(sinks.astype(scores.dtype)[:, None, None], (*scores.shape[:-1], 1))
         total = jax.nn.logsumexp(scores, -1, keepdims=True)
         weights = weights * jax.nn.sigmoid(total - given)
-    if allowed is not None:
+    if allowed is not None and empties:
         seeing = jnp.broadcast_to(allowed.any(-1, keepdims=True), weights.shape)
         weights = jnp.where(seeing, weights, jnp.zeros_like(weights))
     return weights
@@ -165,66 +210,3 @@ def check_implementation(name: str | None) -> None:
     """Raise unless ``name`` is an implementation."""
     if name is not None:
         check_choice(name, ("xla", "cudnn"), "implementation", "attention")
-
-
-def _check_cudnn(query: jax.Array, value: jax.Array, options: list[str]) -> None:
-    if options:
-        raise ValueError(
-            f"implementation='cudnn' cannot do {', '.join(options)}; leave that out, "
-            "or use implementation='xla'"
-        )
-    if query.dtype.itemsize != 2 or value.shape[-1] != query.shape[-1]:
-        raise ValueError(
-            "implementation='cudnn' takes 16-bit floats and values of the keys' size, but query is "
-            f"{describe(query)} and value {describe(value)}; cast them to jnp.bfloat16, "
-            "or use implementation='xla'"
-        )
-
-
-def _cudnn(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    allowed: jax.Array | None,
-    limits: Limits,
-    scale: float | None,
-) -> jax.Array:
-    shape = scores_shape(query, key)
-    batch = math.prod(shape[:-3])
-
-    def flat(x: jax.Array | None) -> jax.Array | None:
-        """``[batch, H, T, S]`` of what broadcasts to the scores, the first two 1 if they can be."""
-        if x is None:
-            return None
-        x = ranked(x, shape)
-        axes = (x.shape[-3], *shape[-2:])
-        if math.prod(x.shape[:-3]) == 1:
-            return jnp.broadcast_to(x, (*x.shape[:-3], *axes)).reshape(1, *axes)
-        return jnp.broadcast_to(x, (*shape[:-3], *axes)).reshape(batch, *axes)
-
-    # The kernel skips what these hide; a mask it only adds to the scores.
-    window = None
-    if limits.window is not None:
-        left, right = reach(limits.causal, limits.window)
-        most = max(shape[-2:])
-        window = (most if left is None else left, most if right is None else right)
-    lengths = [
-        x if x is None else x.astype(jnp.int32).reshape(batch)
-        for x in (limits.query_lengths, limits.key_lengths)
-    ]
-    y = jax.nn.dot_product_attention(
-        *(x.reshape(batch, *x.shape[-3:]) for x in (query, key, value)),
-        bias=flat(limits.bias if limits.bias is None else finite(limits.bias)),
-        mask=flat(Limits(limits.bias, limits.mask).allowed(shape)),
-        scale=scale,
-        is_causal=limits.causal,
-        query_seq_lengths=lengths[0],
-        key_value_seq_lengths=lengths[1],
-        local_window_size=window,
-        implementation="cudnn",
-    )
-    y = y.reshape(*query.shape[:-1], value.shape[-1])
-    if allowed is None:
-        return y
-    seeing = jnp.moveaxis(allowed.any(-1, keepdims=True), -3, -2)  # [..., T, H, 1]
-    return jnp.where(jnp.broadcast_to(seeing, y.shape), y, jnp.zeros_like(y))

@@ -84,6 +84,11 @@ class Limits(NamedTuple):
             parts.append(inside[..., None, None, :])
         return functools.reduce(operator.and_, parts) if parts else None
 
+    def empties(self, shape: tuple[int, ...]) -> bool:
+        """Whether some query may see nothing: a band alone leaves each its own place."""
+        arrays = (self.bias, self.mask, self.query_lengths, self.key_lengths)
+        return any(x is not None for x in arrays) or shape[-2] > shape[-1]
+
     def extended(self, shape: tuple[int, ...]) -> "Limits":
         """These for ``shape [..., H, T, S]``, and one more key that no limit hides."""
         allowed = self._replace(query_lengths=None).allowed(shape)

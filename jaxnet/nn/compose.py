@@ -8,12 +8,17 @@ from typing import Any
 import jax
 
 from jaxnet.core.blueprint import Blueprint, child, split, stacked
-from jaxnet.core.checks import check_size
+from jaxnet.core.checks import check_choice, check_size
 from jaxnet.core.errors import describe, listing
 from jaxnet.core.layer import Layer
 from jaxnet.nn.activation import gelu
 from jaxnet.nn.dropout import check_rate, dropout
 from jaxnet.nn.linear import Linear
+
+type Remat = bool | str | Callable[..., Any]
+
+# Written out, compile time grows with the number of repetitions; a loop takes more memory.
+_FEW = 24
 
 
 def apply(layer: Any, params: Any, x: Any, *, key: jax.Array | None) -> Any:
@@ -92,12 +97,16 @@ class Residual(Layer):
 
 
 class Repeat(Layer):
-    """The same layer ``n`` times in a row, on leaves with a leading axis of ``n``, as one scan.
+    """The same layer ``n`` times in a row, on leaves with a leading axis of ``n``.
 
-    Compile time does not grow with ``n``. ``remat=True`` recomputes activations in the backward
-    pass, or gives ``jax.checkpoint`` a policy; ``unroll`` puts that many repetitions in one
-    iteration; ``scan=False`` is a plain loop over the same leaves: longer to compile, faster
-    where XLA does poorly in loops, and each repetition can be seen by itself.
+    ``scan=True`` makes it one loop, whose compile time does not grow with ``n``; ``False`` writes
+    out each repetition, which can then be seen by itself. By default it is a loop, but on a GPU up
+    to 24 repetitions are written out: there a loop copies all that the backward pass needs.
+    ``unroll`` puts that many repetitions in one iteration of a loop.
+
+    ``remat`` says what the backward pass computes again instead of keeping it: nothing (False),
+    everything (True), everything but what cuDNN's kernel of attention made (``"attention"``), or
+    but that and matrix products (``"dots"``); or it is a policy for ``jax.checkpoint``.
     Raises ValueError if the layer changes shape or dtype, or a leaf has another leading axis.
 
     >>> layer = Repeat(Residual(Linear(3)), 12)
@@ -109,20 +118,25 @@ class Repeat(Layer):
     layer: Layer
     n: int
     _: KW_ONLY
-    remat: bool | Callable[..., Any] = False
+    remat: Remat = False
     unroll: int = 1
-    scan: bool = True
+    scan: bool | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_size(self.n, "n of Repeat")
         check_size(self.unroll, "unroll of Repeat")
+        if isinstance(self.remat, str):
+            check_choice(self.remat, _POLICIES, "remat", "Repeat")
 
     def __call__(self, params: Any, x: Any, *, key: jax.Array | None = None) -> Any:
         params = stacked(params, self.n)
         keys = None if key is None else split(key, self.n)
-        once = _body(self)
-        if self.scan:
+        scan = self.scan
+        if scan is None:
+            scan = self.n > _FEW or self.unroll > 1 or jax.default_backend() != "gpu"
+        once = _body(self, scan)
+        if scan:
             return jax.lax.scan(once, x, (params, keys), length=self.n, unroll=self.unroll)[0]
         for i in range(self.n):
             x, _ = once(x, jax.tree.map(lambda leaf: leaf[i], (params, keys)))
@@ -130,7 +144,7 @@ class Repeat(Layer):
 
 
 @functools.lru_cache(maxsize=256)
-def _body(repeat: Repeat) -> Callable[..., Any]:
+def _body(repeat: Repeat, scan: bool) -> Callable[..., Any]:
     """One repetition, as ``scan`` wants it; the same function each time, or scan compiles anew."""
 
     def once(x: Any, params_and_key: tuple[Any, jax.Array | None]) -> tuple[Any, None]:
@@ -139,9 +153,18 @@ def _body(repeat: Repeat) -> Callable[..., Any]:
 
     if not repeat.remat:
         return once
-    policy = None if repeat.remat is True else repeat.remat
+    policy = _POLICIES.get(repeat.remat) if isinstance(repeat.remat, str) else repeat.remat
     # In a scan nothing can be moved across iterations, so no barrier is needed.
-    return jax.checkpoint(once, policy=policy, prevent_cse=not repeat.scan)
+    return jax.checkpoint(once, policy=None if policy is True else policy, prevent_cse=not scan)
+
+
+_POLICIES = {
+    "attention": jax.checkpoint_policies.save_only_these_names("attention"),
+    "dots": jax.checkpoint_policies.save_from_both_policies(
+        jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+        jax.checkpoint_policies.save_only_these_names("attention"),
+    ),
+}
 
 
 class MLP(Layer):

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core.blueprint import child, param
+from jaxnet.core.blueprint import Blueprint, child, param
 from jaxnet.core.checks import check_axes, check_float, check_positive, check_size
 from jaxnet.core.errors import brief
 from jaxnet.core.layer import Layer
@@ -27,14 +27,14 @@ from jaxnet.nn.attention_mask import (
     scores_shape,
 )
 from jaxnet.nn.dropout import check_rate
-from jaxnet.nn.initializers import Init, Normal, Uniform, zeros
+from jaxnet.nn.heads import Heads
+from jaxnet.nn.initializers import Normal, zeros
 from jaxnet.nn.kv_cache import KVCache
-from jaxnet.nn.linear import Linear
 from jaxnet.nn.position import as_positions
-from jaxnet.nn.rotary import DynamicScaling, Rotary
+from jaxnet.nn.rotary import DynamicScaling
 
 
-class MultiHeadAttention(Layer):
+class MultiHeadAttention(Heads):
     """Attention between learnt projections, in several heads: ``[..., T, D] -> [..., T, D]``.
 
     ``layer(params, x)`` attends to ``x`` itself, ``layer(params, x, memory)`` to ``memory [..., S,
@@ -48,6 +48,7 @@ class MultiHeadAttention(Layer):
     ``attention``. Further options:
 
     - ``bias``, and ``out_bias`` where the last map differs in that;
+    - ``fused``: queries, keys and values of ``x`` by one product, from one kernel;
     - ``rotary``, a ``Rotary`` for queries and keys, and ``relative``, a layer of biases such as
       ``RelativePosition`` or ``ALiBi``;
     - ``qk_norm``, a layer such as ``RMSNorm()`` for each head of queries and keys, before turning;
@@ -58,8 +59,10 @@ class MultiHeadAttention(Layer):
     Leaves ``query/kernel [D, H, K]``, ``key/kernel [E, G, K]``, ``value/kernel [F, G, V]``,
     ``out/kernel [H, V, features]``, each with a ``bias`` of its last axes; ``gate/kernel [D, H,
     V]``, ``sinks [H]``, ``bias_key [G, K]``, ``bias_value [G, V]``, ``query_norm``, ``key_norm``
-    and ``relative``. ``initializer="torch"`` is that of ``torch.nn.MultiheadAttention``, any other
-    as in ``Linear``. Raises ValueError if inputs and options do not fit each other.
+    and ``relative``. If ``fused``, ``qkv/kernel [D, H + 2 * G, K]`` stands for the first three, the
+    heads of queries before those of keys and of values. ``initializer="torch"`` is that of
+    ``torch.nn.MultiheadAttention``, any other as in ``Linear``.
+    Raises ValueError if inputs and options do not fit each other.
 
     >>> layer = MultiHeadAttention(2, causal=True)
     >>> params = layer.init(jax.random.key(0), jnp.zeros((1, 5, 8)))
@@ -67,40 +70,20 @@ class MultiHeadAttention(Layer):
     (3, 5, 8)
     """
 
-    heads: int
     _: KW_ONLY
-    head_size: int | None = None
-    value_size: int | None = None
-    groups: int | None = None
-    features: int | None = None
-    bias: bool = True
-    out_bias: bool | None = None
     causal: bool = False
     window: Window | None = None
     scale: float | None = None
     soft_cap: float | None = None
     dropout: float = 0.0
-    rotary: Rotary | None = None
     relative: Layer | None = None
-    qk_norm: Layer | None = None
     sinks: bool = False
     add_zero: bool = False
     bias_kv: bool = False
-    gate: bool = False
     implementation: str | None = None
-    initializer: Init = "torch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_size(self.heads, "heads of MultiHeadAttention")
-        for name in ("head_size", "value_size", "groups", "features"):
-            if getattr(self, name) is not None:
-                check_size(getattr(self, name), f"{name} of MultiHeadAttention")
-        if self.heads % (self.groups or 1):
-            raise ValueError(
-                f"the {self.heads} heads of MultiHeadAttention cannot share groups={self.groups}; "
-                "groups must divide heads"
-            )
         if self.sinks and self.add_zero:
             raise ValueError(
                 "MultiHeadAttention has sinks and add_zero, which is a sink that is not learnt; "
@@ -129,7 +112,9 @@ class MultiHeadAttention(Layer):
         limits = Limits(bias, mask, self.causal, self.window, query_lengths, key_lengths)
         q, k, v, options = self._prepared(params, (x, memory, values), positions, limits)
         random = {"dropout": self.dropout, "dropout_key": key}
-        y = attention(q, k, v, **options, **random, implementation=self.implementation)
+        # What init hands in has the right shapes, but is float32 whatever the call will be.
+        chosen = None if isinstance(params, Blueprint) else self.implementation
+        y = attention(q, k, v, **options, **random, implementation=chosen)
         return self._out(params, x, y)
 
     def weights(
@@ -167,8 +152,11 @@ class MultiHeadAttention(Layer):
         (3, 16, 2, 4)
         """
         check_size(length, "length of a cache")
-        kernels = [params[name]["kernel"] for name in ("key", "value")]
-        key, value = (jnp.zeros((*batch, length, *x.shape[1:]), x.dtype) for x in kernels)
+        names = ("qkv", "qkv") if self.fused else ("key", "value")
+        key, value = (
+            jnp.zeros((*batch, length, self.groups or self.heads, x.shape[-1]), x.dtype)
+            for x in (params[name]["kernel"] for name in names)
+        )
         return KVCache(key, value, jnp.zeros(batch, jnp.int32))
 
     def decode(
@@ -242,47 +230,6 @@ class MultiHeadAttention(Layer):
         k, v, limits, options = self._finished(params, q, k, v, limits, (queries, keys))
         return q, k, v, limits._asdict() | options
 
-    def _projected(
-        self, params: Any, inputs: tuple[jax.Array, ...], queries: jax.Array, keys: jax.Array
-    ) -> list[jax.Array]:
-        """Queries, keys and values from their inputs and the positions of the first two."""
-        sizes = [x.shape[-1] for x in inputs]
-        maps = self._maps(*sizes)
-        found = [
-            Linear(shape, bias=self.bias, initializer=init)(params[name], x)
-            for (name, shape, init), x in zip(maps, inputs, strict=True)
-        ]
-        for i, (name, positions) in enumerate((("query", queries), ("key", keys))):
-            if self.qk_norm is not None:
-                found[i] = self.qk_norm(child(params, f"{name}_norm"), found[i])
-            if self.rotary is not None:
-                found[i] = self.rotary({}, found[i], positions=positions)
-        return found
-
-    def _maps(self, *inputs: int) -> list[tuple[str, tuple[int, int], Init]]:
-        """Of queries, keys and values: the name, the heads and their size, the initializer."""
-        size = self._head_size(inputs[0])
-        groups = self.groups or self.heads
-        shapes = [(self.heads, size), (groups, size), (groups, self.value_size or size)]
-        outputs = [math.prod(shape) for shape in shapes]
-        # PyTorch draws the three as one matrix if all of them are square.
-        fans = [3 * n for n in outputs] if {*inputs, *outputs} == {inputs[0]} else outputs
-        inits = [self._xavier(n, fan) for n, fan in zip(inputs, fans, strict=True)]
-        return list(zip(("query", "key", "value"), shapes, inits, strict=True))
-
-    def _xavier(self, inputs: int, outputs: int) -> Init:
-        if self.initializer != "torch":
-            return self.initializer
-        return Uniform(math.sqrt(6 / (inputs + outputs)))
-
-    def _head_size(self, inputs: int) -> int:
-        if self.head_size is None and inputs % self.heads:
-            raise ValueError(
-                f"the input of MultiHeadAttention has {inputs} features, which {self.heads} heads "
-                "cannot share; give head_size, or a number of heads that divides the features"
-            )
-        return self.head_size or inputs // self.heads
-
     def _finished(
         self,
         params: Any,
@@ -307,21 +254,6 @@ class MultiHeadAttention(Layer):
             zero = jnp.zeros((self.heads,), q.dtype)
             sinks = param(params, "sinks", (self.heads,), zeros) if self.sinks else zero
         return k, v, limits, {"scale": self.scale, "soft_cap": self.soft_cap, "sinks": sinks}
-
-    def _out(self, params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
-        """From heads ``[..., T, H, V]`` to features."""
-        heads = y.shape[-2:]
-        if self.gate:
-            init = self._xavier(x.shape[-1], math.prod(heads))
-            y = y * jax.nn.sigmoid(
-                Linear(heads, bias=self.bias, initializer=init)(params["gate"], x)
-            )
-        init = self.initializer
-        if init == "torch":
-            init = Uniform(1 / math.sqrt(math.prod(heads)))  # PyTorch's, with a bias of zeros
-        bias = self.bias if self.out_bias is None else self.out_bias
-        out = Linear(self.features or x.shape[-1], axes=2, bias=bias, initializer=init)
-        return out(params["out"], y)
 
 
 def _appended(params: Any, name: str, x: jax.Array) -> jax.Array:

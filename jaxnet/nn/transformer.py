@@ -10,7 +10,7 @@ from jaxnet.core.blueprint import child, split
 from jaxnet.core.checks import check_size
 from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
-from jaxnet.nn.compose import Repeat
+from jaxnet.nn.compose import Remat, Repeat
 from jaxnet.nn.norm import LayerNorm
 from jaxnet.nn.rectifier import relu
 from jaxnet.nn.transformer_block import TransformerDecoderLayer, TransformerEncoderLayer, until
@@ -23,7 +23,7 @@ class _Stack(Layer):
     n: int
     _: KW_ONLY
     norm: Layer | None = None
-    remat: bool | Callable[..., Any] = False
+    remat: Remat = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,7 +58,7 @@ class _Along(Layer):
 class TransformerEncoder(_Stack):
     """Blocks such as ``TransformerEncoderLayer``, ``n`` of them: ``[..., T, D] -> [..., T, D]``.
 
-    One scan over leaves ``layers`` with a leading axis of ``n``; behind it ``norm``, if given, such
+    Leaves ``layers`` have a leading axis of ``n``; behind them stands ``norm``, if given, such
     as ``LayerNorm()`` for blocks with ``norm_first``. ``remat`` as in ``Repeat``. Arguments of the
     call are those of the block. Raises ValueError if inputs and options do not fit each other.
 
@@ -139,7 +139,7 @@ class Transformer(Layer):
     norm_first: bool = False
     bias: bool = True
     causal: bool = False
-    remat: bool | Callable[..., Any] = False
+    remat: Remat = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

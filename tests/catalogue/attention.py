@@ -22,6 +22,7 @@ LAYERS = [
                               soft_cap=2.0, qk_norm=nn.RMSNorm(eps=1e-3), initializer="keras"),
         X,
     ),
+    ("multihead-fused", nn.MultiHeadAttention(2, groups=1, fused=True), X),
     ("additive-attention", nn.AdditiveAttention(), X, MEMORY[..., :4]),
     (
         "additive-attention-plain",

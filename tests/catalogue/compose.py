@@ -27,6 +27,7 @@ MISTAKES = [
     ("nn.Sequential", lambda: nn.Sequential(nn.Linear), "one by one", "write Linear(…)"),
     ("nn.Sequential", lambda: LINEAR({"1": {}}, VECTOR), "0/kernel", "float32[4,3]"),
     ("nn.Residual", lambda: nn.Residual(lambda x: x[..., :2])({}, VECTOR), "keeps shape", "[2,2]"),
+    ("nn.Repeat", lambda: nn.Repeat(nn.Linear(4), 2, remat="dot"), "remat='dot'", "'dots'"),
     ("nn.Repeat", lambda: nn.Repeat(nn.Linear(4), 0), "n of Repeat", "at least 1"),
     ("nn.MLP", lambda: nn.MLP(4, dropout=1.0), "dropout rate", "below 1"),
     ("nn.Branches", lambda: nn.Branches(nn.tanh, merge="add"), "merge='add'"),

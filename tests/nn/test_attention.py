@@ -142,38 +142,6 @@ def test_dropout_keeps_the_mean():
     close(nn.attention(query, key, value, dropout=0.3), nn.attention(query, key, value))
 
 
-OPTIONS = [
-    {"causal": True},
-    {"causal": True, "window": 1},
-    {"window": (1, 0), "query_lengths": jnp.array([4, 1]), "key_lengths": jnp.array([5, 0])},
-    {"bias": jnp.zeros((4, 1, 5)).at[1:, :, 2:].set(-jnp.inf), "scale": 0.2},
-    {"mask": jnp.arange(20).reshape(4, 5) % 15 > 4},  # its first and last rows are empty
-]
-
-
-@pytest.mark.parametrize("options", OPTIONS)
-def test_cudnn_is_asked_for_the_same(options, monkeypatch):
-    """There is no GPU here: XLA's kernel of the same function takes cuDNN's place."""
-    query, key, _ = inputs()
-    theirs = jax.nn.dot_product_attention
-
-    def stand_in(*args, implementation, **kwargs):
-        assert implementation == "cudnn"
-        return theirs(*args, implementation="xla", **kwargs)
-
-    monkeypatch.setattr(jax.nn, "dot_product_attention", stand_in)
-    q, k = query.astype(jnp.bfloat16), key.astype(jnp.bfloat16)
-    bias = options.get("bias")
-    options = options if bias is None else options | {"bias": bias.astype(jnp.bfloat16)}
-    with jax.numpy_dtype_promotion("standard"):
-        found = nn.attention(q, k, k, implementation="cudnn", **options)
-    expected = nn.attention(q, k, k, **options)
-    assert found.dtype == jnp.bfloat16
-    np.testing.assert_allclose(
-        found.astype(float), expected.astype(float), atol=2e-2, err_msg=str(options)
-    )
-
-
 @given(st.integers(0, 2**31))
 @settings(max_examples=5, deadline=None)
 def test_additive_attention_of_equal_scores_is_the_mean(seed):
@@ -182,3 +150,15 @@ def test_additive_attention_of_equal_scores_is_the_mean(seed):
     y = nn.additive_attention(query, key, value, key_lengths=jnp.array([3, 0]))
     close(y[0], jnp.broadcast_to(value[0, :3].mean(0), (4, 2)))
     assert not y[1].any()
+
+
+@pytest.mark.parametrize(("queries", "looks"), [(4, False), (5, False), (6, True)])
+def test_empty_rows_are_looked_for_only_where_there_can_be_some(queries, looks):
+    query, key, value = inputs()
+    query = jnp.concatenate([query, query], 1)[:, :queries]
+    call = lambda *x: nn.attention(*x, causal=True, window=1)
+    assert ("reduce_or" in str(jax.make_jaxpr(call)(query, key, value))) == looks
+    # The last of seven queries sees keys 5 and 6, and there are none but 0 to 4.
+    y = nn.attention(jnp.concatenate([query, query], 1)[:, :7], key, value, causal=True, window=1)
+    assert not y[:, 6].any()
+    assert y[:, :6].any((-1, -2)).all()

@@ -31,10 +31,12 @@ def by_hand(params, x, key, n):
         {"unroll": 2},
         {"remat": True},
         {"remat": jax.checkpoint_policies.dots_saveable},
+        {"remat": "dots"},
+        {"remat": "attention"},
         {"scan": False},
         {"scan": False, "remat": True},
     ],
-    ids=["plain", "unroll", "remat", "policy", "loop", "loop-remat"],
+    ids=["plain", "unroll", "remat", "policy", "dots", "attention", "loop", "loop-remat"],
 )
 def test_every_form_of_repeat_is_the_loop_in_values_and_gradients(options, training):
     repeat, call_key = nn.Repeat(Block(), 3, **options), key if training else None
@@ -46,6 +48,38 @@ def test_every_form_of_repeat_is_the_loop_in_values_and_gradients(options, train
     ours = total(lambda p, x: repeat(p, x, key=call_key))(params, x)
     expected = total(lambda p, x: by_hand(p, x, call_key, 3))(params, x)
     chex.assert_trees_all_close(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_remat_keeps_the_products_it_says():
+    net = lambda remat: nn.Repeat(nn.Sequential(nn.Linear(3), jnp.tanh), 4, remat=remat)
+    params = net(False).init(key, x)
+
+    def dots(remat):
+        loss = lambda params: net(remat)(params, x).sum()
+        return str(jax.make_jaxpr(jax.grad(loss))(params)).count("dot_general")
+
+    # The input's gradient, the kernel's, and what is computed in the forward pass, or twice.
+    assert [dots(remat) for remat in (False, "dots", "attention", True)] == [3, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("backend", "n", "options", "loops"),
+    [
+        ("cpu", 3, {}, 1),
+        ("gpu", 24, {}, 0),
+        ("gpu", 25, {}, 1),
+        ("gpu", 3, {"unroll": 2}, 1),
+        ("gpu", 3, {"scan": True}, 1),
+        ("cpu", 3, {"scan": False}, 0),
+        ("tpu", 3, {}, 1),
+    ],
+)
+def test_a_few_repetitions_are_written_out_on_a_gpu(backend, n, options, loops, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    repeat = nn.Repeat(nn.Linear(3), n, **options)
+    text = str(jax.make_jaxpr(repeat)(repeat.init(key, x), x))
+    assert text.count("scan[") == loops
+    assert text.count("dot_general") == (1 if loops else n)
 
 
 def test_an_eager_repeat_is_traced_once():

@@ -1,5 +1,6 @@
 """Multi-head attention: its options against their parts, and decoding against the whole call."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -167,3 +168,68 @@ def test_a_key_drops_weights():
     params = made(layer, x)
     trained = layer(params, x, key=jax.random.key(1))
     assert not np.allclose(trained, layer(params, x))
+
+
+FUSED = [
+    {},
+    {"groups": 2, "bias": False, "rotary": nn.Rotary(), "qk_norm": nn.RMSNorm(eps=1e-3)},
+    {"groups": 1, "head_size": 3, "sinks": True, "gate": True, "initializer": "keras"},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", FUSED)
+@pytest.mark.parametrize("causal", [False, True])
+def test_one_kernel_is_three_side_by_side(options, causal):
+    x = tokens()
+    layer, three = (
+        nn.MultiHeadAttention(4, causal=causal, **options, fused=f) for f in (True, False)
+    )
+    params = made(layer, x)
+    groups = options.get("groups", 4)
+
+    def divided(params):
+        pieces = {
+            leaf: jnp.split(value, (4, 4 + groups), -2) for leaf, value in params["qkv"].items()
+        }
+        names = enumerate(("query", "key", "value"))
+        rest = {name: x for name, x in params.items() if name != "qkv"}
+        return rest | {name: {leaf: p[i] for leaf, p in pieces.items()} for i, name in names}
+
+    chex.assert_trees_all_equal_shapes_and_dtypes(divided(params), three.init(jax.random.key(0), x))
+    close(layer(params, x), three(divided(params), x))
+    ours, theirs = grads(layer, params, x), grads(three, divided(params), x)
+    jax.tree.map(close, (divided(ours[0]), ours[1]), theirs)
+    if causal:
+        cache = layer.cache(params, (2,), 6)
+        first, cache = layer.decode(params, x[:, :4], cache)
+        last, _ = layer.decode(params, x[:, 4:], cache)
+        close(jnp.concatenate([first, last], 1), layer(params, x))
+
+
+@pytest.mark.parametrize("preset", ["torch", "keras", "flax"])
+@pytest.mark.parametrize("groups", [8, 2])
+def test_one_kernel_is_drawn_as_three(preset, groups):
+    """Each part has the deviation and the bounds that it has by itself."""
+    x = jnp.zeros((1, 2, 256))
+    options = {"groups": groups, "initializer": preset}
+    one = nn.MultiHeadAttention(8, fused=True, **options).init(jax.random.key(0), x)["qkv"]
+    three = nn.MultiHeadAttention(8, **options).init(jax.random.key(1), x)
+    assert not one["bias"].any()
+    parts = jnp.split(one["kernel"], (8, 8 + groups), -2)
+    assert not jnp.array_equal(parts[1], parts[2])
+    for part, name in zip(parts, ("query", "key", "value"), strict=True):
+        other = three[name]["kernel"]
+        assert part.shape == other.shape
+        np.testing.assert_allclose(part.std(), other.std(), rtol=0.03)
+        np.testing.assert_allclose(jnp.abs(part).max(), jnp.abs(other).max(), rtol=0.15)
+
+
+def test_one_kernel_has_one_input():
+    x = tokens()
+    layer = nn.MultiHeadAttention(4, fused=True)
+    params = made(layer, x)
+    with pytest.raises(ValueError, match="of one input by one matrix, but was given a memory"):
+        layer(params, x, x + 1)
+    with pytest.raises(ValueError, match=r"all of one size, but was given value_size=3; leave"):
+        nn.MultiHeadAttention(4, fused=True, value_size=3)
