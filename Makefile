@@ -1,5 +1,5 @@
 # Each target sets up .venv by itself; nothing has to be installed or activated before.
-.PHONY: test soak digits bench bench-all bench-gpu peers lint setup clean
+.PHONY: test soak digits bench bench-all bench-gpu peers hopper lint setup clean
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
 
 python := .venv/bin/python
@@ -27,6 +27,10 @@ bench-gpu: setup
 peers: setup
 	scripts/peers
 
+# What the training steps are made of on an H200, which need not be here.
+hopper:
+	scripts/hopper --out benchmarks/results/hopper.json
+
 lint:
 	scripts/setup dev
 	$(python) -m ruff check
@@ -37,5 +41,5 @@ setup:
 	@scripts/setup
 
 clean:
-	rm -rf .venv build dist .hypothesis .pytest_cache .ruff_cache .peers runs *.png *.json digits.safetensors
+	rm -rf .venv .venv-hopper build dist .hypothesis .pytest_cache .ruff_cache .peers runs *.png *.json digits.safetensors
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
