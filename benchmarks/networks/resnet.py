@@ -57,14 +57,14 @@ def stages(*depths: int, wide: bool) -> list[nn.Layer]:
     ]
 
 
-def resnet18(classes: int) -> nn.Layer:
+def resnet18(classes: int) -> nn.Sequential:
     """For small images, with a 3x3 stem and no pooling: ``[B, 32, 32, 3] -> [B, classes]``."""
     stem = ConvNorm(64, 3), nn.relu
     blocks = stages(2, 2, 2, 2, wide=False)
     return nn.Sequential(*stem, *blocks, nn.GlobalAvgPool(), nn.Linear(classes))
 
 
-def resnet50(classes: int) -> nn.Layer:
+def resnet50(classes: int) -> nn.Sequential:
     """For large images, with bottlenecks: ``[B, 224, 224, 3] -> [B, classes]``."""
     stem = ConvNorm(64, 7, stride=2), nn.relu, nn.MaxPool(3, stride=2, padding=1)
     blocks = stages(3, 4, 6, 3, wide=True)
