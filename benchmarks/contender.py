@@ -64,7 +64,9 @@ class Contender:
         }
         if self.who == "keras":
             own["KERAS_BACKEND"] = self.variant
-        return os.environ | own
+        # Else the sources of this library would be compiled anew by each process.
+        others = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return others | own
 
     def start(self) -> None:
         """Start its process, build, and check; raises RuntimeError if it fails."""

@@ -19,10 +19,22 @@ def measure(
 ) -> list[Contender]:
     """Fill in the times of those that run; the others are named and left out."""
     if kind == "process":
-        return _measure(contenders, Contender.whole, rounds)
+        return _whole(contenders, rounds, say)
     if together:
         return _resident(contenders, rounds, seconds, say)
     return [done for each in contenders for done in _resident([each], rounds, seconds, say)]
+
+
+def _whole(contenders: Sequence[Contender], rounds: int, say: Say) -> list[Contender]:
+    ready = []
+    for each in contenders:
+        try:
+            each.whole()  # afterwards its files are in memory, and compiled
+        except RuntimeError as problem:
+            say(str(problem))
+            continue
+        ready.append(each)
+    return _measure(ready, lambda each: each.whole(), rounds)
 
 
 def _resident(

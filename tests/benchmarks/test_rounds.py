@@ -27,6 +27,10 @@ class Fake(Contender):
     def stop(self):
         self.order.append((self.variant, "stop"))
 
+    def whole(self):
+        self.start()
+        return self.run("process")
+
     def run(self, units):
         self.order.append((self.variant, units))
         return 2.0
@@ -73,6 +77,14 @@ def test_one_that_fails_is_named_and_the_others_run():
     assert [each.variant for each in done] == ["a"]
     assert said == ["it does not start"]
     assert ("broken", "stop") in Fake.order
+
+
+def test_whole_processes_are_run_once_before_and_those_that_fail_are_named():
+    said = []
+    parts = [Fake("pytorch", "broken", TASK), Fake("jaxnet", "a", TASK)]
+    (done,) = rounds.measure(parts, "process", 2, 0.001, True, said.append)
+    assert done.times == [2.0, 2.0] and said == ["it does not start"]
+    assert Fake.order == [("a", "process")] * 3
 
 
 def test_alone_they_run_one_after_the_other():
