@@ -49,7 +49,17 @@ def init(
     record = Record()
     trace(layer, *inputs, record=record, **options)
     plan = tuple(_chosen(record.leaves, initializers or {}).items())
-    return tree.unflatten(_drawer(plan, _by_path(plan, out_shardings))(key))
+    return tree.unflatten(_drawer(plan, _by_path(plan, out_shardings), _on_cpu(key))(key))
+
+
+def _on_cpu(key: jax.Array) -> bool:
+    """Whether this is a program of its own for CPU, not a part of one that is being traced."""
+    try:
+        # In a trace the result of any operation is traced, also that of one on a given key.
+        devices = jax.device_put(key).devices()
+        return all(device.platform == "cpu" for device in devices)
+    except jax.errors.ConcretizationTypeError:
+        return False
 
 
 def _chosen(leaves: dict[str, Leaf], rules: Mapping[str, Initializer]) -> dict[str, Leaf]:
@@ -72,7 +82,9 @@ def _by_path(plan: tuple[Any, ...], shardings: Any) -> tuple[Any, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
+def _drawer(
+    plan: tuple[Any, ...], shardings: tuple[Any, ...], on_cpu: bool
+) -> Callable[..., dict[str, Any]]:
     """The compiled program for a plan, kept so that a second ``init`` does not compile again."""
     groups: dict[Alike, dict[str, str]] = {}
     for (path, leaf), sharding in zip(plan, shardings, strict=True):
@@ -87,7 +99,10 @@ def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., 
         }
 
     placed = dict(zip((path for path, *_ in plan), shardings, strict=True))
-    return jax.jit(draw, out_shardings=placed)
+    # Random bits are many operations: LLVM's most thorough passes take as long as all else, to no
+    # effect on their speed.
+    options = {"xla_backend_optimization_level": 1} if on_cpu else None
+    return jax.jit(draw, out_shardings=placed, compiler_options=options)
 
 
 def _draw_alike(key: jax.Array, alike: Alike, seeds: dict[str, str]) -> jax.Array:
