@@ -101,9 +101,38 @@ class Batches:
 
         ``jax.random.wrap_key_data(row, impl="threefry2x32")`` makes a row a key.
         """
-        positions = np.arange(start, len(self) if stop is None else stop)
+        return self._words(epoch, np.arange(start, len(self) if stop is None else stop))
+
+    def _words(self, epoch: int | np.ndarray, positions: np.ndarray) -> np.ndarray:
         bits = hashed(self.seed, self.shard[0], epoch, positions)
         return np.stack([bits >> np.uint64(32), bits & np.uint64(2**32 - 1)], 1).astype(np.uint32)
+
+    def stretch(self, first: int, last: int) -> np.ndarray:
+        """The numbers of the examples in some batches of the whole training, in a row: int64.
+
+        Batches are counted from 0 over all epochs. Equal to ``indices`` epoch by epoch, but where
+        the order is plain shuffling, quicker.
+        """
+        each = len(self)
+        if isinstance(self.sampler, Order):
+            begin, end = (
+                batch // each * self.size + batch % each * self.batch_size
+                for batch in (first, last)
+            )
+            return self.sampler.at(self.seed, *np.divmod(np.arange(begin, end), self.size))
+        parts = [
+            self.indices(
+                epoch,
+                max(first - epoch * each, 0) * self.batch_size,
+                min((last - epoch * each) * self.batch_size, self.size),
+            )
+            for epoch in range(first // each, -(-last // each))
+        ]
+        return np.concatenate(parts)
+
+    def stretch_keys(self, first: int, last: int) -> np.ndarray:
+        """The ``key_data`` of some batches of the whole training: uint32 ``[n, 2]``."""
+        return self._words(*np.divmod(np.arange(first, last), len(self)))
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxnet.core.checks import check_size
 
 _ROUNDS = 12  # even, so that the digits end where they began
-_BLOCK = 2**15  # numbers at a time, which fit a core's cache
+_BLOCK = 2**13  # numbers at a time, which fit a core's cache
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ODD = np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
@@ -39,14 +39,21 @@ class Order:
 
     def indices(self, seed: int, epoch: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Which numbers stand at positions ``start`` to ``stop`` of an epoch: int64."""
-        positions = span(seed, epoch, start, stop, self.size)
+        return self.at(seed, epoch, span(seed, epoch, start, stop, self.size))
+
+    def at(self, seed: int, epoch: int | np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Which numbers stand at any positions ``[n]`` of an epoch, or of one epoch each: int64.
+
+        >>> Order(10).at(0, np.array([1, 1, 2]), np.array([0, 1, 0]))
+        array([0, 7, 5])
+        """
         if not self.shuffle:
             return positions
-        key = hashed(seed, epoch)
+        keys, numbers = np.broadcast_to(hashed(seed, epoch), positions.shape), positions.copy()
         for begin in range(0, len(positions), _BLOCK):
             block = slice(begin, begin + _BLOCK)
-            positions[block] = permuted(positions[block], self.size, key)
-        return positions
+            numbers[block] = permuted(positions[block], self.size, keys[block])
+        return numbers
 
 
 def span(seed: int, epoch: int, start: int, stop: int | None, size: int) -> np.ndarray:
@@ -85,11 +92,13 @@ def permuted(x: np.ndarray, size: int | np.ndarray, key: np.ndarray) -> np.ndarr
 
     ``size`` and ``key`` may differ from number to number.
     """
-    x = np.asarray(x).astype(np.uint64)
-    size, key = (np.broadcast_to(n, x.shape) for n in (np.asarray(size).astype(np.uint64), key))
+    x, size = np.asarray(x).astype(np.uint64), np.asarray(size).astype(np.uint64)
+    key = np.broadcast_to(key, x.shape)
     x = _rounds(x, size, key)
     while (outside := np.flatnonzero(x >= size)).size:
-        x[outside] = _rounds(x[outside], size[outside], key[outside])
+        # One size for all stays one number, which is quicker.
+        own = np.broadcast_to(size, x.shape)[outside] if size.ndim else size
+        x[outside] = _rounds(x[outside], own, key[outside])
     return x.astype(np.int64)
 
 

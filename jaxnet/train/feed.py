@@ -11,6 +11,8 @@ from jaxnet.data import Batches, subset
 from jaxnet.data.rows import count
 from jaxnet.train.state import TrainState
 
+_SMALL = 2**20  # bytes that fit anywhere, for which asking would take longer than a short training
+
 
 def training_batches(
     data: Any, state: TrainState, batch_size: int | None, shuffle: bool, held_out: float
@@ -75,9 +77,9 @@ def stays(batches: Any, stream: bool | None = None) -> tuple[bool, str]:
             )
         return False, "data: streamed, batch by batch"
     nbytes, device = batches.nbytes, jax.local_devices()[0]
-    free = _free(device)
     if stream is not None:
         return not stream, f"data: {in_words(nbytes)}, {'streamed' if stream else 'on the device'}"
+    free = _free(device) if nbytes > _SMALL else None
     if free is None:
         return True, f"data: {in_words(nbytes)}, kept on {device}"
     if nbytes <= free / 2:

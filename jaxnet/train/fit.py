@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxnet.core.checks import check_at_least, check_choice, check_size
 from jaxnet.train.compile_cache import compile_cache
-from jaxnet.train.dispatch import Programs, Resident, Streamed
+from jaxnet.train.dispatch import Programs
 from jaxnet.train.evaluate import evaluate
 from jaxnet.train.event import Callback
 from jaxnet.train.feed import stays, training_batches, validation_batches
@@ -21,10 +21,12 @@ from jaxnet.train.interrupt import Interrupt
 from jaxnet.train.loop import Goal, Loop
 from jaxnet.train.precision import Precision, as_precision
 from jaxnet.train.progress import Progress
+from jaxnet.train.resident import Resident, rest
 from jaxnet.train.resume import Keeper
 from jaxnet.train.run import Run
 from jaxnet.train.state import TrainState
 from jaxnet.train.step import LossFn
+from jaxnet.train.streamed import Streamed
 from jaxnet.train.watch import Watch
 
 if TYPE_CHECKING:
@@ -80,8 +82,8 @@ def fit(
     it goes on from there, to the same bits as if it had never stopped.
 
     Data that fits is kept on the device, else it streams, unless ``stream`` decides. A dispatch
-    runs about a quarter of a second's steps, or ``steps_per_dispatch``; the results do not depend
-    on it.
+    runs about a quarter of a second's steps, or ``steps_per_dispatch``, and ends with an epoch only
+    where something follows on it, as validation does; the results do not depend on it.
     Raises ValueError if arrays differ in length, or once the loss is no longer finite, naming the
     step, the layer and the operation.
 
@@ -117,11 +119,17 @@ def fit(
         "skip_nonfinite": skip_nonfinite,
         "norms": norms,
     }
-    transform, unit = getattr(batches, "transform", None), getattr(batches, "batch_size", 1)
     resident, where = stays(batches, stream)
-    programs = _programs(loss_fn, tx, tuple(options.items()), transform if resident else None, unit)
-    engine = (Resident if resident else Streamed)(programs, batches, steps_per_dispatch)
-    run = Run.at(state, programs.zeros(state, engine.example()), engine.length)
+    if resident:
+        kind = batches.transform, rest(batches)
+        programs = _programs(loss_fn, tx, tuple(options.items()), *kind)
+        # Nobody asks for the state at the end of an epoch.
+        across = not (callbacks or best or folder or validation_data is not None)
+        engine = Resident(programs, batches, state, steps_per_dispatch, across=across)
+    else:
+        programs = _programs(loss_fn, tx, tuple(options.items()), None, 0)
+        engine = Streamed(programs, batches, state, steps_per_dispatch)
+    run = Run.at(state, engine.length)
     goal = Goal.after(run, epochs, steps, seconds)
     if best is not None:
         run.copy_best()
@@ -163,6 +171,6 @@ def _programs(
     tx: "optax.GradientTransformation",
     options: tuple[tuple[str, Any], ...],
     transform: Any,
-    unit: int,
+    rest: int,
 ) -> Programs:
-    return Programs(loss_fn, tx, dict(options), transform, unit)
+    return Programs(loss_fn, tx, dict(options), transform, rest)

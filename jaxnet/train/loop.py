@@ -9,15 +9,16 @@ import jax.numpy as jnp
 
 from jaxnet.core.checks import check_positive, check_size
 from jaxnet.core.errors import describe
-from jaxnet.train.dispatch import Resident, Streamed
 from jaxnet.train.event import Callback, Event, Kind, Rate, Stop
 from jaxnet.train.history import Mode
 from jaxnet.train.interrupt import Interrupt
 from jaxnet.train.progress import Progress
 from jaxnet.train.rates import Rates
+from jaxnet.train.resident import Resident
 from jaxnet.train.resume import Keeper
 from jaxnet.train.run import Run
 from jaxnet.train.state import TrainState
+from jaxnet.train.streamed import Streamed
 from jaxnet.train.watch import Watch
 
 
@@ -48,6 +49,11 @@ class Goal:
             math.inf if seconds is None else seconds,
         )
 
+    def steps(self, run: Run, length: float) -> float:
+        """How many steps a run is from it, where an epoch has ``length`` batches."""
+        rest = math.inf if math.isinf(self.epoch) else (self.epoch - run.epoch) * length - run.index
+        return min(rest, self.step - run.step)
+
     def share(self, run: Run, length: float) -> float:
         """How near a run is, from 0 to 1, where an epoch has ``length`` batches."""
         epochs = run.epoch + run.index / length
@@ -69,7 +75,7 @@ class Loop:
     best: tuple[str, Mode] | None
 
     def __post_init__(self) -> None:
-        self.rates = Rates()
+        self.rates = Rates(self.engine.compiled)
         self.ending = ""
 
     def go(self, interrupt: Interrupt) -> dict[str, float]:
@@ -95,31 +101,38 @@ class Loop:
 
     def advance(self) -> dict[str, float]:
         """One dispatch and what follows from it; the means of the epoch so far, if it goes on."""
-        run, engine = self.run, self.engine
-        stop = min(engine.length, run.index + self.goal.step - run.step)
-        done = engine.advance(run, stop)
-        run.advance(done.batches, done.examples)
-        if not run.seen:
-            raise ValueError(f"the data gave no batch in epoch {run.epoch + 1}; is it used up?")
-        counts = {"examples": done.examples, "steps": done.batches}
-        per_example = engine.programs.per_example
-        counts |= {name: amount * done.examples for name, amount in per_example.items()}
+        run, engine, means = self.run, self.engine, {}
+        done = engine.advance(run, self.goal.steps(run, engine.length))
+        counts = {"examples": int(done.sizes.sum()), "steps": len(done.sizes)}
+        for name, amount in engine.facts.per_example.items():
+            counts[name] = amount * counts["examples"]
         self.rates.add(done.program, done.seconds, counts)
-        means = engine.programs.means(run.sums, run.seen)
-        self.watch.check(run, means)
-        if done.batches and run.index < engine.length:
-            self.display.advance(*self.place(), means, self.rates.total())
-            self.tell("steps", means)
-            return means
+        for metrics, sizes in done.epochs(run.index, engine.length):
+            run.advance(engine.facts.names, metrics, sizes)
+            if not run.seen:
+                raise ValueError(f"the data gave no batch in epoch {run.epoch + 1}; is it used up?")
+            means = run.means()
+            self.watch.check(run, means)
+            if len(sizes) and run.index < engine.length:
+                self.display.advance(*self.place(), means, self.rates.total())
+                self.tell("steps", means)
+            else:
+                self.end_epoch(means)
+                means = {}
+        return means
+
+    def end_epoch(self, means: dict[str, float]) -> None:
+        """What follows from an epoch, but for its steps."""
+        run = self.run
         if self.validate:
             means |= {f"val_{name}": x for name, x in self.validate(run.state).items()}
         label = self.place()[0]
         run.end_epoch(means)
         if self.best:
             run.keep_best(*self.best)
-        self.display.end_epoch(label, self.place()[1], means, self.rates.total())
+        share = self.goal.share(run, self.engine.length)
+        self.display.end_epoch(label, share, means, self.rates.total())
         self.tell("epoch", means)
-        return {}
 
     def place(self) -> tuple[str, float]:
         """Where training is, in words, and as a share of the way."""

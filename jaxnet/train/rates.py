@@ -1,6 +1,6 @@
 """How fast training is, compilation left out: bookkeeping over times that the caller measured."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 from jaxnet.core.checks import check_at_least
 
@@ -8,7 +8,8 @@ from jaxnet.core.checks import check_at_least
 class Rates:
     """Counts things and the seconds that they took, and divides the one by the other.
 
-    Each program's first call compiles it and is left out. What is counted is named by the caller:
+    Each program's first call compiles it and is left out, unless it is among those that are
+    ``compiled`` already. What is counted is named by the caller:
     examples, steps, tokens, or "FLOP" (``jn.analysis.flops`` of a step).
 
     >>> rates = Rates()
@@ -18,8 +19,8 @@ class Rates:
     {'seconds': 0.5, 'examples/s': 256.0, 'steps/s': 8.0}
     """
 
-    def __init__(self) -> None:
-        self._compiled: set[Hashable] = set()
+    def __init__(self, compiled: Iterable[Hashable] = ()) -> None:
+        self._compiled = set(compiled)
         self._total: dict[str, float] = {}
         self._taken: dict[str, float] = {}
 

@@ -52,9 +52,15 @@ class Snapshot:
                     f"{path} is spread over several processes; use OrbaxCheckpoints, which has "
                     "each of them write its part"
                 )
-        for leaf in filter(_is_away, data.values()):
-            leaf.copy_to_host_async()
-        return cls({path: _copy(leaf) for path, leaf in data.items()}, keys)
+        away = {path for path, leaf in data.items() if _is_away(leaf)}
+        for path in away:
+            data[path].copy_to_host_async()
+        # A view of a buffer would change with it, or keep it from donation.
+        copied = {
+            path: np.asarray(leaf, order="C") if path in away else np.array(leaf, order="C")
+            for path, leaf in data.items()
+        }
+        return cls(copied, keys)
 
     @property
     def table(self) -> dict[str, dict[str, Any]]:
@@ -245,7 +251,8 @@ def check_info(value: Any, name: str = "info") -> None:
 
 def is_key(leaf: Any) -> bool:
     """Whether a leaf is an array of typed random keys."""
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    # The first question alone is quick, and its answer for all but keys.
+    return not isinstance(leaf.dtype, np.dtype) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _is_away(leaf: Any) -> bool:
@@ -253,11 +260,6 @@ def _is_away(leaf: Any) -> bool:
     if not isinstance(leaf, jax.Array) or leaf.sharding.memory_kind != "device":
         return False
     return all(device.platform != "cpu" for device in leaf.devices())
-
-
-def _copy(leaf: Any) -> np.ndarray:
-    """A leaf in memory of its own: a view of its buffer would change, or keep it from donation."""
-    return np.asarray(leaf, order="C") if _is_away(leaf) else np.array(leaf, order="C")
 
 
 def _sha256(manifest: Any) -> str:

@@ -1,6 +1,8 @@
 """What training carries from step to step: a plain pytree."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -80,22 +82,30 @@ class TrainState:
         if policy:
             jax.eval_shape(policy.cast_params, params)  # its patterns must match
 
-        def create(params: dict[str, Any], key: jax.Array) -> TrainState:
-            params, key = jax.tree.map(jnp.copy, (params, key))
-            params = policy.store(params) if policy else params
-            learnt = masters(params) if policy else params
-            extra: dict[str, Any] = {}
-            if ema:
-                extra["ema"] = masters(params)
-            if policy and policy.scales_loss:
-                extra["scale"] = loss_scale.start(policy)
-            if rate:
-                extra["rate"] = jnp.ones((), jnp.float32)
-            opt_state = tx.init(stats.divide(learnt)[0])
-            return cls(jnp.zeros((), jnp.int32), params, opt_state, key, extra)
+        return _creator(tx, policy, ema, rate)(params, key)
 
-        # Compiled with the rest: run operation by operation, optimizers are slow to set up.
-        return jax.jit(create)(params, key)
+
+@functools.lru_cache(maxsize=16)
+def _creator(
+    tx: "optax.GradientTransformation", policy: Precision | None, ema: bool, rate: bool
+) -> Callable[[dict[str, Any], jax.Array], TrainState]:
+    """A first state, compiled as a whole: run operation by operation, optimizers start slowly."""
+
+    def create(params: dict[str, Any], key: jax.Array) -> TrainState:
+        params, key = jax.tree.map(jnp.copy, (params, key))
+        params = policy.store(params) if policy else params
+        learnt = masters(params) if policy else params
+        extra: dict[str, Any] = {}
+        if ema:
+            extra["ema"] = masters(params)
+        if policy and policy.scales_loss:
+            extra["scale"] = loss_scale.start(policy)
+        if rate:
+            extra["rate"] = jnp.ones((), jnp.float32)
+        opt_state = tx.init(stats.divide(learnt)[0])
+        return TrainState(jnp.zeros((), jnp.int32), params, opt_state, key, extra)
+
+    return jax.jit(create)
 
 
 def check_state(state: TrainState, precision: Precision | None, ema: float | None) -> None:

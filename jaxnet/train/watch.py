@@ -46,7 +46,7 @@ class Watch:
         """Copy the state, if the last copy is old enough."""
         began = time.monotonic()
         # A loss may still be finite while the parameters for the next one are not.
-        if began >= self._next and _finite(run.state.params):
+        if began >= self._next and (self._kept is None or _finite(run.state.params)):
             self._kept = Snapshot.of(run.state), jax.tree.structure(run.state)
             self._epoch, self._index = run.epoch, run.index
             self._next = began + (time.monotonic() - began) / _SHARE

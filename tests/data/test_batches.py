@@ -51,6 +51,36 @@ def test_a_run_resumes_anywhere(start, epoch):
     chex.assert_trees_all_equal([batches[8 * epoch + i] for i in range(start, 8)], whole[start:])
 
 
+@given(
+    st.integers(1, 40),
+    st.integers(1, 12),
+    st.sampled_from(["keep", "drop", "pad"]),
+    st.sampled_from([None, "subset", "plain"]),
+    st.integers(0, 30),
+    st.integers(1, 30),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_stretch_is_what_the_epochs_say_one_after_the_other(
+    size, batch_size, remainder, kind, first, count
+):
+    if remainder == "drop" and batch_size > size:
+        return
+    sampler = subset(np.arange(size)[::-1]) if kind == "subset" else None
+    batches = Batches(
+        np.arange(size), batch_size, seed=3, remainder=remainder, sampler=sampler,
+        shuffle=kind != "plain",
+    )  # fmt: skip
+    expected, words = [], []
+    for batch in range(first, first + count):
+        epoch, index = divmod(batch, len(batches))
+        start = index * batch_size
+        expected.append(batches.indices(epoch, start, min(start + batch_size, batches.size)))
+        words.append(batches.key_data(epoch, index, index + 1))
+    span = first, first + count
+    np.testing.assert_array_equal(batches.stretch(*span), np.concatenate(expected))
+    np.testing.assert_array_equal(batches.stretch_keys(*span), np.concatenate(words))
+
+
 def test_the_order_is_that_of_indices():
     batches = Batches((x, x**2), 4, seed=1)
     for index, (numbers, squares) in enumerate(batches):

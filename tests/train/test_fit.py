@@ -87,6 +87,44 @@ def test_the_length_of_a_dispatch_changes_nothing(steps, stream):
     assert whole[1] == cut[1]
 
 
+@pytest.mark.parametrize("batch_size", [10, 103, 200])
+def test_who_looks_on_after_each_epoch_changes_nothing(batch_size):
+    """Unwatched, a dispatch goes on into the next epoch."""
+    across = quiet(create(), batch_size=batch_size)
+    by_epoch = quiet(create(), batch_size=batch_size, callbacks=[lambda event: None])
+    chex.assert_trees_all_equal(across[0], by_epoch[0])
+    assert across[1] == by_epoch[1]
+
+
+@pytest.mark.parametrize("remainder", ["keep", "drop", "pad"])
+def test_a_transform_and_pads_are_the_same_on_the_device_and_streamed(remainder):
+    def loss_fn(params, batch, key):
+        rows, weights = batch if remainder == "pad" else (batch, jnp.ones(len(batch)))
+        return (jnp.square(params["w"][None] - rows).mean(-1) * weights).sum() / weights.sum()
+
+    def noisy(rows, key):
+        return rows + jax.random.normal(key, rows.shape)
+
+    batches = jn.data.Batches(x, 20, seed=1, remainder=remainder, transform=noisy)
+    found = []
+    for stream in (False, True):
+        state = TrainState.create({"w": jnp.zeros(3)}, tx, key)
+        state, history = fit(loss_fn, tx, state, batches, epochs=3, stream=stream, progress=False)
+        found.append((state.params, dict(history)))
+    chex.assert_trees_all_close(*found, rtol=1e-5)
+
+
+def test_a_call_that_is_warm_is_one_dispatch(monkeypatch):
+    quiet(create(), epochs=30)
+    stretches, stretch = [], jn.data.Batches.stretch
+    monkeypatch.setattr(
+        jn.data.Batches, "stretch",
+        lambda self, *span: stretches.append(span) or stretch(self, *span),
+    )  # fmt: skip
+    quiet(create(), epochs=6)
+    assert stretches[-1] == (0, 24)
+
+
 def test_streaming_trains_as_data_on_the_device_does():
     resident, history = quiet(create(), validation_data=(x, y))
     streamed, same = quiet(create(), validation_data=(x, y), stream=True)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnet import nn
+from jaxnet.nn.moments import moments
 from jaxnet.train import TrainState, train_step
 
 key = jax.random.key(0)
@@ -113,14 +114,12 @@ def test_cnn_with_batchnorm_and_dropout():
         x = conv(x, params["0"]["kernel"], 1)
         x = x + jnp.broadcast_to(params["0"]["bias"], x.shape)
 
-        near = x.mean((0, 1, 2))
+        near, rest, var = (m.reshape(-1) for m in moments(x, (0, 1, 2)))
+        factor = jax.lax.rsqrt(var + 1e-5) * params["1"]["scale"]
+        term = -rest * factor + params["1"]["bias"]
         h = x - jnp.broadcast_to(near, x.shape)
-        rest = h.mean((0, 1, 2))
-        var = jnp.square(h - jnp.broadcast_to(rest, x.shape)).mean((0, 1, 2))
-        h = h - jnp.broadcast_to(rest, x.shape)
-        h = h * jnp.broadcast_to(jax.lax.rsqrt(var + 1e-5), x.shape)
-        h = h * jnp.broadcast_to(params["1"]["scale"], x.shape)
-        h = h + jnp.broadcast_to(params["1"]["bias"], x.shape)
+        h = h * jnp.broadcast_to(factor, x.shape)
+        h = h + jnp.broadcast_to(term, x.shape)
         batch_stats = {"mean": near + rest, "var": var * (256 / 255)}
         change = jax.tree.map(lambda old, new: 0.1 * (old - new), stats["1"], batch_stats)
 
@@ -173,9 +172,9 @@ def test_transformer_of_six_blocks():
         return y.reshape(*x.shape[:-1], y.shape[-1])
 
     def norm(params, x):
-        y = x - x.mean(-1, keepdims=True)
-        y = y - y.mean(-1, keepdims=True)
-        y = y * jax.lax.rsqrt(jnp.square(y).mean(-1, keepdims=True) + 1e-5)
+        near, rest, var = moments(x, (-1,))
+        factor = jax.lax.rsqrt(var + 1e-5)
+        y = (x - near) * factor - rest * factor
         y = y * jnp.broadcast_to(params["scale"], x.shape)
         return y + jnp.broadcast_to(params["bias"], x.shape)
 

@@ -22,6 +22,13 @@ def test_rates_leave_the_first_call_of_each_program_out(before, after):
     assert rates.total() == expected(counted) and rates.take() == {}
 
 
+def test_what_was_compiled_before_counts_at_once():
+    rates = Rates(["run"])
+    rates.add("run", 2.0, {"steps": 4})
+    rates.add("other", 9.0, {"steps": 4})
+    assert rates.total() == {"seconds": 2.0, "steps/s": 2.0}
+
+
 def expected(pairs):
     if not pairs:
         return {}
