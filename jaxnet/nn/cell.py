@@ -50,6 +50,10 @@ class Cell(Layer):
     ) -> tuple[Any, jax.Array]:
         raise NotImplementedError
 
+    def along(self, params: Any, state: Any, xs: jax.Array, reverse: bool) -> Any:
+        """The last state and all outputs, if there is a faster way than step by step, or None."""
+        return None
+
     def __call__(
         self, params: Any, state: Any, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[Any, jax.Array]:

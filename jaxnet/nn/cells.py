@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxnet.core.blueprint import Initializer, child, param, split
 from jaxnet.core.checks import check_size
 from jaxnet.core.dtypes import at_least_float32
-from jaxnet.nn import initializers
+from jaxnet.nn import initializers, recurrence
 from jaxnet.nn.cell import (
     FORGET_ONE,
     Activation,
@@ -52,11 +52,14 @@ class _Gated(Cell):
         return jnp.zeros((*x.shape[:-1], self.features), x.dtype)
 
     def project(self, params: Any, x: jax.Array) -> jax.Array:
+        return linear(x, *self._affine(params, x))
+
+    def _affine(self, params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         size = self.gates * self.features
         kernel_init, _ = initializers.affine(self.initializer, self.features)
         kernel = param(params, "kernel", (x.shape[-1], size), kernel_init)
         bias = param(params, "bias", (size,), self._bias_initializer()) if self.bias else None
-        return linear(x, kernel, bias)
+        return kernel, bias
 
     def _bias_initializer(self) -> Initializer:
         return initializers.affine(self.initializer, self.features)[1]
@@ -65,13 +68,34 @@ class _Gated(Cell):
         init = recurrent_initializer(self.initializer, self.features, self.gates)
         return param(params, "recurrent", (features, self.gates * self.features), init)
 
+    def _recurrent_bias(self, params: Any) -> jax.Array:
+        """Of a gate whose recurrent part is scaled before the sum: so its bias stands apart."""
+        init = initializers.affine(self.initializer, self.features)[1]
+        return param(params, "recurrent_bias", (self.features,), init)
+
+    def _along(
+        self,
+        rule: recurrence.Rule,
+        params: Any,
+        state: Any,
+        xs: jax.Array,
+        reverse: bool,
+        recurrent_bias: jax.Array | None = None,
+    ) -> Any:
+        recurrent = self._recurrent(params, self.features)
+        weights = recurrence.Weights(*self._affine(params, xs), recurrent, recurrent_bias)
+        leaves, structure = jax.tree.flatten(state)
+        dtypes = {x.dtype for x in jax.tree.leaves((weights, xs, leaves))}
+        if jax.default_backend() != "cpu" or dtypes != {at_least_float32(xs)}:
+            return None
+        last, ys = recurrence.along(rule, reverse, weights, xs, tuple(leaves))
+        return structure.unflatten(last), ys
+
     def _biased(self, params: Any, product: jax.Array) -> jax.Array:
-        """The recurrent part of a gate that is scaled before the sum: so its bias stands apart."""
         if not self.bias:
             return product
-        init = initializers.affine(self.initializer, self.features)[1]
-        bias = param(params, "recurrent_bias", (self.features,), init)
-        return product + jnp.broadcast_to(bias.astype(product.dtype), product.shape)
+        bias = self._recurrent_bias(params).astype(product.dtype)
+        return product + jnp.broadcast_to(bias, product.shape)
 
 
 class RNNCell(_Gated):
@@ -152,6 +176,12 @@ class GRUCell(_Gated):
             n = self.activation(x_n + r * self._biased(params, n))
         h = (1 - z) * n + z * h
         return h.astype(state.dtype), h.astype(x.dtype)
+
+    def along(self, params: Any, state: jax.Array, xs: jax.Array, reverse: bool) -> Any:
+        if self.reset == "before" or not _usual(self):
+            return None
+        bias = jnp.pad(self._recurrent_bias(params), (2 * self.features, 0)) if self.bias else None
+        return self._along(recurrence.GRU, params, state, xs, reverse, bias)
 
 
 class MinimalGatedCell(_Gated):
@@ -246,6 +276,11 @@ class LSTMCell(_Gated):
             y = linear(y, param(params, "projection", (self.features, self.projection), init))
         return LSTMState(y.astype(state.hidden.dtype), cell.astype(state.cell.dtype)), y
 
+    def along(self, params: Any, state: LSTMState, xs: jax.Array, reverse: bool) -> Any:
+        if self.projection is not None or self.peepholes or not _usual(self):
+            return None
+        return self._along(recurrence.LSTM, params, state, xs, reverse)
+
 
 def lstm(
     z: jax.Array,
@@ -271,6 +306,11 @@ def lstm(
     if sees:
         o = o + sees[2].astype(wide) * cell
     return recurrent_activation(o) * activation(cell), cell
+
+
+def _usual(cell: GRUCell | LSTMCell) -> bool:
+    activations = (cell.activation, cell.recurrent_activation)
+    return activations == (jax.nn.tanh, jax.nn.sigmoid)
 
 
 def _product(hidden: jax.Array, recurrent: jax.Array) -> jax.Array:

@@ -50,7 +50,8 @@ class Recurrent(Loop):
     outputs stay where their inputs are. ``time_major`` puts time first: ``[T, ..., I]``.
     ``recurrent_dropout`` drops entries of what steps see of the state, in a training call and
     the same at all steps (arXiv:1512.05287), as in Keras; an LSTM's memory is not dropped.
-    ``unroll`` puts that many steps in one iteration of the loop.
+    ``unroll`` puts that many steps in one iteration of the loop. On CPU, LSTM and GRU with their
+    usual activations run faster than step by step, unless with ``lengths`` or these options.
     Raises ValueError if the state does not fit, and for lengths that no sequence can have.
 
     >>> layer = Recurrent(GRUCell(4))
@@ -94,6 +95,10 @@ def _run(
     mask = None
     if mask_key is not None and layer.recurrent_dropout:
         mask = _mask(state, layer.recurrent_dropout, mask_key)
+    if mask is None and live is None and layer.unroll == 1:
+        whole = layer.cell.along(params, state, xs, layer.reverse)
+        if whole is not None:
+            return whole
     keys = None if key is None else split(key, len(xs))
 
     def step(state: Any, inputs: tuple[Any, Any, Any]) -> tuple[Any, jax.Array]:
