@@ -103,9 +103,9 @@ class Loop:
         """One dispatch and what follows from it; the means of the epoch so far, if it goes on."""
         run, engine, means = self.run, self.engine, {}
         done = engine.advance(run, self.goal.steps(run, engine.length))
-        counts = {"examples": int(done.sizes.sum()), "steps": len(done.sizes)}
-        for name, amount in engine.facts.per_example.items():
-            counts[name] = amount * counts["examples"]
+        examples = int(done.sizes.sum())
+        counts = {"examples": examples, "steps": len(done.sizes)}
+        counts |= {name: n * examples for name, n in engine.facts.per_example.items()}
         self.rates.add(done.program, done.seconds, counts)
         for metrics, sizes in done.epochs(run.index, engine.length):
             run.advance(engine.facts.names, metrics, sizes)

@@ -47,7 +47,9 @@ def test_the_means_are_over_examples_however_the_steps_are_cut(steps, data):
 def test_an_optimizer_is_set_up_by_a_program_that_is_kept():
     calls = []
     plain = optax.adam(0.1)
-    tx = optax.GradientTransformation(lambda w: calls.append(1) or plain.init(w), plain.update)
+    tx = optax.GradientTransformation(
+        lambda params: calls.append(1) or plain.init(params), plain.update
+    )
     for _ in range(3):
         TrainState.create({"w": jnp.ones(3)}, tx, key)
     assert len(calls) == 1
