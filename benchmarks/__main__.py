@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.contender import CONTENDERS
-from benchmarks.results import load, save
+from benchmarks.results import Result, load, save
 from benchmarks.run import run
 from benchmarks.table import comparison, heading, markdown, table
 from benchmarks.workload import find, names
@@ -57,14 +57,19 @@ def main() -> None:
     sizes = "small" if args.small else args.device
     chosen = args.names or [name for name in names() if find(name).quick or not args.quick]
     chosen = [name for name in chosen if find(name).on(sizes)]
+
+    def keep(result: Result) -> None:
+        if args.out:
+            save(result, args.out)
+
     result = run(
         chosen, args.device, args.against, rounds=args.rounds, seconds=args.seconds, sizes=sizes,
         quick=args.quick, say=lambda text: console.print(text, markup=False, highlight=False),
+        keep=keep,
     )  # fmt: skip
     console.print(table(result))
     console.print(heading(result))
     if args.out:
-        save(result, args.out)
         try:
             from benchmarks.picture import draw
 

@@ -62,6 +62,14 @@ class Contender:
             # Several contenders share the device.
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         }
+        if self.task.settings.get("kept"):
+            # What JAX compiled, whoever called it, the next process loads.
+            own |= {
+                "JAXNET_COMPILE_CACHE": "",
+                "JAX_COMPILATION_CACHE_DIR": str(Path(self.task.file).parent / self.who),
+                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+                "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            }
         if self.who == "keras":
             own["KERAS_BACKEND"] = self.variant
         # Else the sources of this library would be compiled anew by each process.

@@ -1,11 +1,12 @@
 """One run: every case of the workloads asked for, and a row for each contender that took part."""
 
+import dataclasses
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ def run(
     sizes: str,
     quick: bool,
     say: Say,
+    keep: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    """The results of all workloads, with the machine and the settings that they were made with."""
+    """The results of all workloads, with the machine and the settings that they were made with.
+
+    ``keep`` is given those so far after each workload.
+    """
     result = {
         "machine": machine(device),
         "settings": {"rounds": rounds, "seconds_a_round": seconds, "sizes": sizes, "quick": quick},
@@ -51,6 +56,7 @@ def run(
                 result["versions"][each.name] = each.versions
                 result["rows"].append(row(each, workload, name, case, done))
                 say(f"  {line(result['rows'][-1])}")
+        keep(result)
     return result
 
 
@@ -58,8 +64,8 @@ def contenders(
     workload: Workload, task: Task, against: Collection[str], quick: bool, folder: Path, say: Say
 ) -> list[Contender]:
     """Those that are asked for and whose libraries are there, with the arrays to begin with."""
+    task = dataclasses.replace(task, file=str(folder / "arrays.npz"))
     if workload.kind == "steps":
-        task = Task(**{**vars(task), "file": str(folder / "arrays.npz")})
         subprocess.run(
             [sys.executable, "-m", "benchmarks.worker", "arrays", task.dumps()],
             cwd=ROOT, check=True, env=Contender("jaxnet", "", task).environment(),

@@ -18,7 +18,7 @@ class Training:
     """``step(state, batch) -> (state, loss)`` on one batch.
 
     It is compiled here, with the state donated, unless ``compiled`` says that it is already. With
-    ``group`` a dispatch is a compiled loop of so many steps.
+    ``group`` a dispatch is a compiled loop of so many steps, each on its own copy of the batch.
     """
 
     def __init__(
@@ -27,7 +27,8 @@ class Training:
         self.figures: dict[str, float] = {}
         # Steps consume what they are given, which may be the caller's.
         self.state = jax.tree.map(jnp.copy, state)
-        self.batch, self.group = jax.device_put(batch), group
+        self.batch = jax.device_put(batch if group == 1 else _stacked(batch, group))
+        self.group = group
         self.step = step if compiled else jax.jit(_looped(step, group), donate_argnums=0)
 
     def check(self) -> list[float]:
@@ -73,7 +74,7 @@ def _looped(step: Step, group: int) -> Step:
         return step
 
     def steps(state: Any, batch: Any) -> tuple[Any, Any]:
-        return jax.lax.scan(lambda state, _: step(state, batch), state, length=group)
+        return jax.lax.scan(step, state, batch)
 
     return steps
 
@@ -91,8 +92,7 @@ def temporary_bytes(trial: Training) -> float:
     return known.temp_size_in_bytes
 
 
-def stacked(batch: Any, group: int) -> Any:
-    """The batch so many times, for steps that take one each."""
+def _stacked(batch: Any, group: int) -> Any:
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (group, *x.shape)), batch)
 
 
@@ -127,7 +127,7 @@ def training(task: Task, loss_fn: Any, tx: Any, variant: str, **options: Any) ->
     made = Training(
         lambda state, batch: _with_loss(step(state, batch)),
         state,
-        stacked(batch, group) if group > 1 else batch,
+        batch,
         group=group,
         compiled=True,
     )

@@ -8,6 +8,7 @@ WORKLOAD = Workload(
         "cpu": {
             "PyTorch's program, first step": {"program": "regression"},
             "Keras's program, 100 x 10 epochs": {"program": "classification"},
+            "the same with JAX's compilation cache": {"program": "classification", "kept": True},
         }
     },
     contenders={
