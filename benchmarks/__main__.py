@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Run, print and write."""
-    args, console = arguments(), Console(width=None if sys.stdout.isatty() else 140)
+    args, console = arguments(), Console(width=None if sys.stdout.isatty() else 180)
     try:
         if args.compare:
             return console.print(comparison(*map(load, args.compare)))

@@ -103,7 +103,7 @@ def _ms(seconds: float) -> str:
 
 def _rate(row: Row) -> str:
     if row["items"]:
-        return f"{row['items'] / row['seconds']:,.3g}/s"
+        return f"{row['items'] / row['seconds']:,.0f}/s"
     return f"{row['flops'] / row['seconds'] / 1e9:,.3g} GFLOP/s" if row["flops"] else ""
 
 

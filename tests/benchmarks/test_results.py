@@ -54,7 +54,7 @@ def test_ratios_are_between_the_best_of_each(result):
 
 
 def test_the_table_has_times_disturbances_rates_and_shares(result):
-    shown, expected = text(table(result)), "pytorch eager 8 7.2 to 8.8 9 (+2) 4 1.6e+04/s 12% 6.2%"
+    shown, expected = text(table(result)), "pytorch eager 8 7.2 to 8.8 9 (+2) 4 16,000/s 12% 6.2%"
     line = next(line for line in shown.splitlines() if "pytorch eager" in line).split()
     assert line == expected.split()
     assert "float32 products 1,000 GFLOP/s, copies 10.0 GB/s" in heading(result)
