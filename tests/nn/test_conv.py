@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from equations import equations
 from exact import close, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -167,15 +168,6 @@ def test_accelerators_compute_the_same(rule, monkeypatch):
     there = jax.make_jaxpr(lambda: conv(x, kernel, stride=stride, groups=groups))()
     assert [e.primitive.name for e in there.eqns].count("conv_general_dilated") == 1
     close(here, conv(x, kernel, stride=stride, groups=groups))
-
-
-def equations(jaxpr: Any) -> Any:
-    for eqn in jaxpr.eqns:
-        yield eqn
-        for inner in eqn.params.values():
-            inner = getattr(inner, "jaxpr", inner)
-            if hasattr(inner, "eqns"):
-                yield from equations(inner)
 
 
 def named(jaxpr, name):

@@ -1,12 +1,12 @@
 """Moments of a batch in one pass: their accuracy, and every kind of derivative of BatchNorm."""
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from equations import equations
 from exact import close, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,15 +75,6 @@ def test_one_pass_is_exact_even_if_what_is_read_beforehand_lies_apart(where):
     mean, deviation = (f((0, 1, 2), keepdims=True) for f in (exact.mean, exact.std))
     assert (abs(np.float64(near) + np.float64(rest) - mean) < 1e-5 * deviation).all()
     np.testing.assert_allclose(np.sqrt(var), deviation, rtol=1e-5)
-
-
-def equations(jaxpr: Any) -> Any:
-    for eqn in jaxpr.eqns:
-        yield eqn
-        for inner in eqn.params.values():
-            inner = getattr(inner, "jaxpr", inner)
-            if hasattr(inner, "eqns"):
-                yield from equations(inner)
 
 
 def test_a_training_step_sums_over_the_batch_four_times():

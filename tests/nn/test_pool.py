@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from equations import equations
 from exact import close, draw
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -156,15 +157,6 @@ def test_a_gradient_in_a_loop_is_made_of_slices(pool, stride):
     # Everything is padded once, and not again for each of the nine taps.
     wider = [pad for pad in pads if any(low > 0 or high > 0 for low, high, _ in pad)]
     assert len(wider) <= 4
-
-
-def equations(jaxpr):
-    for eqn in jaxpr.eqns:
-        yield eqn
-        for inner in eqn.params.values():
-            inner = getattr(inner, "jaxpr", inner)
-            if hasattr(inner, "eqns"):
-                yield from equations(inner)
 
 
 def test_nan_in_nan_out():
