@@ -100,20 +100,6 @@ def standardized(
     return (x - near) * factor - rest * factor
 
 
-def centred(x: jax.Array, axes: tuple[int, ...], mask: jax.Array | None = None) -> jax.Array:
-    """``x - mean`` over ``axes``, exact even where the mean is much larger than what is left."""
-    x = x - mean(x, axes, mask)
-    # A large mean is rounded to its own precision; that of the remainder says by how much.
-    return x - mean(x, axes, mask)
-
-
-def scaled(
-    x: jax.Array, axes: tuple[int, ...], eps: float, mask: jax.Array | None = None
-) -> jax.Array:
-    """``x / sqrt(mean(x^2) + eps)`` over ``axes``."""
-    return x * jax.lax.rsqrt(mean(jnp.square(x), axes, mask) + eps)
-
-
 def scale_and_bias(
     layer: Any, params: Any, shape: tuple[int, ...]
 ) -> tuple[jax.Array | None, jax.Array | None]:

@@ -13,8 +13,8 @@ from jaxnet.nn.initializers import ones
 from jaxnet.nn.moments import (
     affine,
     check_features,
+    mean,
     scale_and_bias,
-    scaled,
     standardized,
     wide,
 )
@@ -60,7 +60,8 @@ def rms_norm(
     check_features(x, axes, "rms_norm")
     eps = float(jnp.finfo(x.dtype).eps) if eps is None else eps
     check_positive(eps, "eps of rms_norm")
-    y = scaled(wide(x, None, "rms_norm"), _last(axes), eps)
+    y = wide(x, None, "rms_norm")
+    y = y * jax.lax.rsqrt(mean(jnp.square(y), _last(axes)) + eps)
     return affine(y, scale, None, "rms_norm", axes=axes).astype(x.dtype)
 
 
