@@ -63,6 +63,10 @@ class Facts:
     per_example: dict[str, float]
     pace: float | None = None
 
+    def table(self, rows: int) -> np.ndarray:
+        """Room for the metrics of so many steps."""
+        return np.zeros((rows, len(self.names)), jax.dtypes.canonicalize_dtype(float))
+
 
 class Programs:
     """The compiled loops of one training, on data whose epochs end in a batch of ``rest``, if any.

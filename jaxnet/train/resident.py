@@ -52,8 +52,7 @@ class Resident:
         source = self._data, np.empty((self._rows, self._size), np.int32), words, weights
         self.facts = programs.facts(programs.gather, state, source)
         self.compiled = () if self.facts.pace is None else (_NAME,)
-        dtype = jax.dtypes.canonicalize_dtype(float)
-        self._table = np.zeros((self._rows, len(self.facts.names)), dtype)
+        self._table = self.facts.table(self._rows)
 
     def advance(self, run: Run, limit: float) -> Done:
         """Train on some batches from where a run is, at most ``limit``."""

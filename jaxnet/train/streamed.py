@@ -57,11 +57,10 @@ class Streamed:
             self._ahead = prefetch(self._stacks(batches))
         group = next(self._ahead, None)
         if group is None:
-            return Done(np.zeros((0, len(self.facts.names))), np.zeros(0))
+            return Done(self.facts.table(0), np.zeros(0))
         stack, count = group
         shapes = [leaf.shape for leaf in jax.tree.leaves(stack)]
-        dtype = jax.dtypes.canonicalize_dtype(float)
-        table = np.zeros((shapes[0][0], len(self.facts.names)), dtype)
+        table = self.facts.table(shapes[0][0])
         began = time.perf_counter()
         run.state, metrics = self.programs.streamed(run.state, table, stack, None, int(count))
         metrics = np.asarray(metrics)[:count]
