@@ -1,5 +1,6 @@
 """A training step of any JAX library as a trial: one step a dispatch, or several in a loop."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +28,12 @@ class Training:
         self.figures: dict[str, float] = {}
         # Steps consume what they are given, which may be the caller's.
         self.state = jax.tree.map(jnp.copy, state)
-        self.batch = jax.device_put(batch if group == 1 else _stacked(batch, group))
+        if group > 1:
+            batch = _stacked(batch, group)
+            step = step if compiled else functools.partial(jax.lax.scan, step)
+        self.batch = jax.device_put(batch)
         self.group = group
-        self.step = step if compiled else jax.jit(_looped(step, group), donate_argnums=0)
+        self.step = step if compiled else jax.jit(step, donate_argnums=0)
 
     def check(self) -> list[float]:
         """The losses of the first steps."""
@@ -67,16 +71,6 @@ class Inference:
         for _ in range(n):
             self.net(self.params, self.x).block_until_ready()
         return n
-
-
-def _looped(step: Step, group: int) -> Step:
-    if group == 1:
-        return step
-
-    def steps(state: Any, batch: Any) -> tuple[Any, Any]:
-        return jax.lax.scan(step, state, batch)
-
-    return steps
 
 
 def peak() -> dict[str, float]:

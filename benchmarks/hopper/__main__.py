@@ -4,7 +4,6 @@ python -m benchmarks.hopper [--out FILE]
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,13 +62,13 @@ def main() -> None:
     target.prepare()
     import jax
 
+    from benchmarks.results import save
+
     console = Console(width=None if sys.stdout.isatty() else 160)
     rows = report(console)
     console.print(table(rows))
     if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        result = {"target": "NVIDIA H200", "jax": jax.__version__, "rows": rows}
-        out.write_text(json.dumps(result, indent=1) + "\n")
+        save({"target": "NVIDIA H200", "jax": jax.__version__, "rows": rows}, out)
 
 
 if __name__ == "__main__":
