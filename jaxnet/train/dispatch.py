@@ -18,13 +18,14 @@ from jaxnet.analysis.cost import program_cost
 from jaxnet.core.errors import describe
 from jaxnet.train.feed import gathered, size_of
 from jaxnet.train.state import TrainState
-from jaxnet.train.step import LossFn, plain_step
+from jaxnet.train.step import LossFn, Metrics, plain_step
 
 if TYPE_CHECKING:
     import optax
 
 # Long enough for dispatch to cost nothing, short enough for progress and Ctrl-C to be live.
 SECONDS_A_DISPATCH = 0.25
+_GATHERED_BYTES = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,17 +85,15 @@ class Programs:
         rest: int,
     ) -> None:
         self.step = plain_step(loss_fn, tx, **options)
+        self._transform, self._rest = transform, rest
         self._facts = functools.lru_cache(maxsize=64)(self._described)
+        self.resident = jax.jit(self._resident, donate_argnums=0)
+        self.streamed = jax.jit(self._streamed, donate_argnums=0)
 
-        def gather(source: Any, i: int | jax.Array, size: int | None = None) -> Any:
-            data, order, words, weights = source
-            batch = gathered(data, order[i, :size])
-            if transform is not None:
-                batch = transform(batch, jax.random.wrap_key_data(words[i], impl="threefry2x32"))
-            return batch if weights is None else (batch, weights[i])
-
-        self.gather = gather
-        self.resident, self.streamed = self._loop(gather, rest), self._loop(unstack, 0)
+    def gather(self, source: Any, i: int | jax.Array) -> Any:
+        """Batch ``i`` of data on the device."""
+        data, order, *beside = source
+        return self._batch(gathered(data, order), i, i, beside)
 
     def facts(self, pick: Callable[..., Any], state: TrainState, source: Any) -> Facts:
         """What is known of training from such a state on batches picked from a source."""
@@ -119,26 +118,66 @@ class Programs:
                 )
         return Facts(tuple(sorted(metrics)), per_example)
 
-    def _loop(self, pick: Callable[..., Any], rest: int) -> Callable[..., Any]:
-        def run(
-            state: TrainState, table: jax.Array, source: Any, short: Any, stop: int
-        ) -> tuple[TrainState, jax.Array]:
+    def _resident(
+        self, state: TrainState, table: jax.Array, source: Any, short: Any, stop: int
+    ) -> tuple[TrainState, jax.Array]:
+        data, order, *beside = source
+        batch = jax.eval_shape(gathered, data, order[0])
+        nbytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(batch))
+        # Examples are gathered for many batches at once: of small ones, each takes longer alone.
+        many = min(max(_GATHERED_BYTES // max(nbytes, 1), 1), len(order))
+
+        def block(j: jax.Array, carry: Any) -> tuple[TrainState, jax.Array]:
+            # No slice reaches beyond the table.
+            first = jnp.minimum(j * many, len(order) - many)
+            examples = gathered(data, jax.lax.dynamic_slice_in_dim(order, first, many))
+
             def once(i: jax.Array, carry: Any) -> tuple[TrainState, jax.Array]:
                 whole, smaller = (
-                    lambda state, size=size: self.step(state, pick(source, i, size))
-                    for size in (None, rest)
+                    lambda state, size=size: self.step(
+                        state, self._batch(examples, i - first, i, beside, size)
+                    )
+                    for size in (None, self._rest)
                 )
                 state, table = carry
-                done = jax.lax.cond(short[i], smaller, whole, state) if rest else whole(state)
-                state, metrics = done
-                row = jnp.stack([metrics[name].astype(table.dtype) for name in sorted(metrics)])
-                return state, jax.lax.dynamic_update_index_in_dim(table, row, i, 0)
+                if self._rest:
+                    return _written(table, i, jax.lax.cond(short[i], smaller, whole, state))
+                return _written(table, i, whole(state))
 
-            return jax.lax.fori_loop(0, stop, once, (state, table))
+            return jax.lax.fori_loop(j * many, jnp.minimum(stop, (j + 1) * many), once, carry)
 
-        return jax.jit(run, donate_argnums=0)
+        return jax.lax.fori_loop(0, (stop + many - 1) // many, block, (state, table))
+
+    def _streamed(
+        self, state: TrainState, table: jax.Array, stack: Any, stop: int
+    ) -> tuple[TrainState, jax.Array]:
+        def once(i: jax.Array, carry: Any) -> tuple[TrainState, jax.Array]:
+            state, table = carry
+            return _written(table, i, self.step(state, unstack(stack, i)))
+
+        return jax.lax.fori_loop(0, stop, once, (state, table))
+
+    def _batch(
+        self, examples: Any, place: Any, i: Any, beside: Any, size: int | None = None
+    ) -> Any:
+        """Batch ``i``, or its first ``size`` examples, from the ones at a place among others."""
+        words, weights = beside
+        batch = jax.tree.map(lambda x: x[place, :size], examples)
+        if self._transform is not None:
+            key = jax.random.wrap_key_data(words[i], impl="threefry2x32")
+            batch = self._transform(batch, key)
+        return batch if weights is None else (batch, weights[i])
 
 
-def unstack(stack: Any, i: int | jax.Array, _: int | None = None) -> Any:
+def _written(
+    table: jax.Array, i: jax.Array, done: tuple[TrainState, Metrics]
+) -> tuple[TrainState, jax.Array]:
+    """The state after a step, and the table with its metrics in row ``i``."""
+    state, metrics = done
+    row = jnp.stack([metrics[name].astype(table.dtype) for name in sorted(metrics)])
+    return state, jax.lax.dynamic_update_index_in_dim(table, row, i, 0)
+
+
+def unstack(stack: Any, i: int | jax.Array) -> Any:
     """One of the batches that were stacked."""
     return jax.tree.map(lambda x: x[i], stack)

@@ -15,7 +15,7 @@ from jaxnet.train.state import TrainState
 
 # The table that a dispatch is sent has a size that depends on the batches alone, or it would
 # compile again for another number of steps.
-_MOST_EXAMPLES, _MOST_BATCHES = 2**16, 2**13
+_MOST_EXAMPLES, _MOST_BATCHES = 2**15, 2**13
 _NAME = "on the device"
 
 

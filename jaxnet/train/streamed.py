@@ -62,7 +62,7 @@ class Streamed:
         shapes = [leaf.shape for leaf in jax.tree.leaves(stack)]
         table = self.facts.table(shapes[0][0])
         began = time.perf_counter()
-        run.state, metrics = self.programs.streamed(run.state, table, stack, None, int(count))
+        run.state, metrics = self.programs.streamed(run.state, table, stack, int(count))
         metrics = np.asarray(metrics)[:count]
         seconds = time.perf_counter() - began
         self._place = run.epoch, run.index + len(metrics)

@@ -1,3 +1,4 @@
+import functools
 import itertools
 import re
 import signal
@@ -94,6 +95,18 @@ def test_who_looks_on_after_each_epoch_changes_nothing(batch_size):
     by_epoch = quiet(create(), batch_size=batch_size, callbacks=[lambda event: None])
     chex.assert_trees_all_equal(across[0], by_epoch[0])
     assert across[1] == by_epoch[1]
+
+
+@pytest.mark.parametrize("at_once", [0, 3 * 160, 4 * 160])
+def test_how_many_batches_are_gathered_at_once_changes_nothing(monkeypatch, at_once):
+    whole = quiet(create(), batch_size=10)
+    # Seven batches a dispatch, which no three or four of them divide.
+    monkeypatch.setattr("jaxnet.train.resident._MOST_EXAMPLES", 70)
+    monkeypatch.setattr("jaxnet.train.dispatch._GATHERED_BYTES", at_once)
+    new_loss = functools.partial(loss_fn)  # or it would be the program that is compiled already
+    state, history = fit(new_loss, tx, create(), (x, y), epochs=3, batch_size=10, progress=False)
+    chex.assert_trees_all_equal(whole[0], state)
+    assert whole[1] == history
 
 
 @pytest.mark.parametrize("remainder", ["keep", "drop", "pad"])
