@@ -49,11 +49,7 @@ class Order:
         """
         if not self.shuffle:
             return positions
-        keys, numbers = np.broadcast_to(hashed(seed, epoch), positions.shape), positions.copy()
-        for begin in range(0, len(positions), _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            numbers[block] = permuted(positions[block], self.size, keys[block])
-        return numbers
+        return permuted(positions, self.size, hashed(seed, epoch))
 
 
 def span(seed: int, epoch: int, start: int, stop: int | None, size: int) -> np.ndarray:
@@ -93,19 +89,19 @@ def permuted(x: np.ndarray, size: int | np.ndarray, key: np.ndarray) -> np.ndarr
     ``size`` and ``key`` may differ from number to number.
     """
     x, size = np.asarray(x).astype(np.uint64), np.asarray(size).astype(np.uint64)
-    key = np.broadcast_to(key, x.shape)
-    x = _rounds(x, size, key)
-    while (outside := np.flatnonzero(x >= size)).size:
-        # One size for all stays one number, which is quicker.
-        own = np.broadcast_to(size, x.shape)[outside] if size.ndim else size
-        x[outside] = _rounds(x[outside], own, key[outside])
-    return x.astype(np.int64)
-
-
-def _rounds(x: np.ndarray, size: np.ndarray, key: np.ndarray) -> np.ndarray:
     # Any number of rows is right; the root makes the grid exceed size by less than a row.
     rows = np.ceil(np.sqrt(size.astype(np.float64))).astype(np.uint64)
     columns = (size + rows - np.uint64(1)) // rows
+    given = [np.broadcast_to(part, x.shape) for part in (rows, columns, key)]
+    for begin in range(0, len(x), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        x[block] = _rounds(x[block], *(part[block] for part in given))
+    while (outside := np.flatnonzero(x >= size)).size:
+        x[outside] = _rounds(x[outside], *(part[outside] for part in given))
+    return x.astype(np.int64)
+
+
+def _rounds(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, key: np.ndarray) -> np.ndarray:
     left, right = np.divmod(x, columns)
     for _ in range(_ROUNDS):
         key = key + _GOLDEN
