@@ -1,43 +1,5 @@
 """Training: a state, a step, loops around it, and what makes a run repeatable."""
 
-from jaxnet.train.allocator import keep_memory as keep_memory
-from jaxnet.train.checkpoint import Checkpoints as Checkpoints
-from jaxnet.train.checkpoint import Restored as Restored
-from jaxnet.train.compile_cache import compile_cache as compile_cache
-from jaxnet.train.control import early_stopping as early_stopping
-from jaxnet.train.control import reduce_on_plateau as reduce_on_plateau
-from jaxnet.train.ensemble import Predictive as Predictive
-from jaxnet.train.ensemble import classify as classify
-from jaxnet.train.ensemble import ensemble as ensemble
-from jaxnet.train.ensemble import regress as regress
-from jaxnet.train.evaluate import evaluate as evaluate
-from jaxnet.train.evaluate import predict as predict
-from jaxnet.train.event import Callback as Callback
-from jaxnet.train.event import Event as Event
-from jaxnet.train.event import Rate as Rate
-from jaxnet.train.event import Stop as Stop
-from jaxnet.train.experiment import Experiment as Experiment
-from jaxnet.train.fit import fit as fit
-from jaxnet.train.gradients import gradient_norms as gradient_norms
-from jaxnet.train.gradients import per_example_gradients as per_example_gradients
-from jaxnet.train.halving import Halving as Halving
-from jaxnet.train.halving import Rung as Rung
-from jaxnet.train.halving import successive_halving as successive_halving
-from jaxnet.train.history import History as History
-from jaxnet.train.log import csv_log as csv_log
-from jaxnet.train.log import jsonl_log as jsonl_log
-from jaxnet.train.log import tensorboard as tensorboard
-from jaxnet.train.log import wandb as wandb
-from jaxnet.train.orbax import OrbaxCheckpoints as OrbaxCheckpoints
-from jaxnet.train.precision import Precision as Precision
-from jaxnet.train.pure import pure_fit as pure_fit
-from jaxnet.train.restore import Report as Report
-from jaxnet.train.restore import fill as fill
-from jaxnet.train.resume import recorded_config as recorded_config
-from jaxnet.train.resume import trained as trained
-from jaxnet.train.run_folder import RunFolder as RunFolder
-from jaxnet.train.snapshot import digest as digest
-from jaxnet.train.state import TrainState as TrainState
-from jaxnet.train.step import train_step as train_step
-from jaxnet.train.sweep import Sweep as Sweep
-from jaxnet.train.sweep import sweep as sweep
+from jaxnet.core.lazy import lazy
+
+lazy(__name__)
