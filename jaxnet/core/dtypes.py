@@ -1,8 +1,10 @@
-"""Which dtype to compute in."""
+"""Which dtype to compute in, and which are those of random keys."""
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def at_least_float32(*arrays: Any) -> Any:
@@ -15,3 +17,9 @@ def at_least_float32(*arrays: Any) -> Any:
     """
     floats = [x.dtype for x in arrays if jnp.issubdtype(x.dtype, jnp.floating)]
     return max([jnp.dtype(jnp.float32), *floats], key=lambda dtype: dtype.itemsize)
+
+
+def is_key(leaf: Any) -> bool:
+    """Whether a leaf is an array of typed random keys."""
+    # The first question alone is quick, and its answer for all but keys.
+    return not isinstance(leaf.dtype, np.dtype) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

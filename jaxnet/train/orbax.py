@@ -14,10 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet.core import tree
+from jaxnet.core.dtypes import is_key
 from jaxnet.core.errors import listing
 from jaxnet.train.checkpoint import Restored, check_kept, check_saved
 from jaxnet.train.restore import compared, placed
-from jaxnet.train.snapshot import is_key, leaves_of, table
+from jaxnet.train.snapshot import leaves_of, table
+from jaxnet.train.words import as_words
 
 
 class OrbaxCheckpoints:
@@ -105,7 +107,8 @@ class OrbaxCheckpoints:
             raise ValueError(f"{self.folder} has {what}; there are: {listing(self.steps())}")
         manifest = self._read(number, "manifest", self._args.JsonRestore())
         entries, needed = manifest["tensors"], tree.flatten(like)
-        report = compared({path: _struct(**entry) for path, entry in entries.items()}, needed)
+        stored = {path: as_words(_struct(**x), needed.get(path)) for path, x in entries.items()}
+        report = compared(stored, needed)
         if report.misfits:
             raise ValueError(
                 f"step {number} of {self.folder} does not hold what is needed:\n{report.misfits}"
@@ -185,6 +188,6 @@ def _stored(spec: Any) -> jax.ShapeDtypeStruct:
 def _placed(leaf: Any, spec: Any, key: str | None) -> Any:
     if isinstance(spec, jax.Array) and not spec.committed:
         leaf = np.asarray(leaf)  # orbax binds each array to its devices
-    if key is not None:
+    if key is not None and is_key(spec):
         leaf = jax.random.wrap_key_data(jnp.asarray(leaf), impl=key)
     return placed(leaf, spec)

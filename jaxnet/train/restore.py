@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxnet.core import tree
 from jaxnet.core.errors import describe, is_array, listing, near
+from jaxnet.train.words import as_words
 
 type Rename = Mapping[str, str] | Callable[[str], str]
 
@@ -82,7 +83,7 @@ def fill(
     patterns = (only,) if isinstance(only, str) else tuple(only)
     needed, chosen = tree.flatten(like), tree.flatten(tree.select(like, *patterns))
     given = {
-        path: leaf
+        path: as_words(leaf, needed.get(path))
         for path, leaf in renamed(tree.flatten(arrays), rename).items()
         if any(tree.matches(pattern, path) for pattern in patterns)
     }

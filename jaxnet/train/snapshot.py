@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet.core import tree
+from jaxnet.core.dtypes import is_key
 from jaxnet.core.errors import describe
 from jaxnet.core.tensors import DamagedFile, decode, flush, read, save_tensors, write_atomically
 from jaxnet.train.versions import versions
@@ -247,12 +248,6 @@ def check_info(value: Any, name: str = "info") -> None:
             f"{name} is {describe(value)}, but info holds what JSON has: dicts, lists, text, "
             "numbers, None; convert it, as with float(x), or save arrays as leaves of the tree"
         )
-
-
-def is_key(leaf: Any) -> bool:
-    """Whether a leaf is an array of typed random keys."""
-    # The first question alone is quick, and its answer for all but keys.
-    return not isinstance(leaf.dtype, np.dtype) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _is_away(leaf: Any) -> bool:

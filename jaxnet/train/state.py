@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,17 +13,18 @@ from jaxnet.core.checks import check_key
 from jaxnet.core.errors import describe, is_array
 from jaxnet.train import loss_scale
 from jaxnet.train.precision import Precision, as_precision, masters
+from jaxnet.train.words import KEY
 
 if TYPE_CHECKING:
     import optax
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
     """Step counter, parameters, optimizer state and random key, and what else was asked for.
 
     A compiled step consumes the state it is given and returns the next: keep only the new one.
+    As a leaf of the tree the key is its words, which are uint32.
     ``step`` counts batches. ``extra`` holds, for those who ask ``create`` for it, ``"ema"`` (an
     average of ``params``), ``"scale"`` (of a float16 loss) and ``"rate"`` (a factor on the
     updates); anything else in it passes through a step as it is.
@@ -32,7 +33,7 @@ class TrainState:
     step: jax.Array
     params: dict[str, Any]
     opt_state: Any
-    key: jax.Array
+    key: jax.Array = KEY
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -83,6 +84,29 @@ class TrainState:
             jax.eval_shape(policy.cast_params, params)  # its patterns must match
 
         return _creator(tx, policy, ema, rate)(params, key)
+
+
+_LEAVES = "step", "params", "opt_state", "words", "extra"
+_PATHS = [jax.tree_util.GetAttrKey("key" if name == "words" else name) for name in _LEAVES]
+
+
+def _flatten(state: TrainState) -> tuple[tuple[Any, ...], str]:
+    values = vars(state)
+    return tuple(values[name] for name in _LEAVES), values["generator"]
+
+
+def _flatten_with_paths(state: TrainState) -> tuple[list[tuple[Any, Any]], str]:
+    leaves, generator = _flatten(state)
+    return list(zip(_PATHS, leaves, strict=True)), generator
+
+
+def _unflatten(generator: str, leaves: Iterable[Any]) -> TrainState:
+    state = object.__new__(TrainState)
+    vars(state).update(zip(_LEAVES, leaves, strict=True), generator=generator)
+    return state
+
+
+jax.tree_util.register_pytree_with_keys(TrainState, _flatten_with_paths, _unflatten, _flatten)
 
 
 @functools.lru_cache(maxsize=16)

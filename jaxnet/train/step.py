@@ -121,7 +121,8 @@ def plain_step(
 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         check_state(state, policy, ema)
-        scale, (key, rounding) = state.extra.get("scale"), keys_of(state, policy)
+        scale, kept = state.extra.get("scale"), state.key
+        key, rounding = keys_of(kept, state.step, policy)
         params = masters(state.params) if policy else state.params
         metrics, grads = gradient(params, batch, key, scale and scale["scale"])
         own: Metrics = {}
@@ -151,14 +152,16 @@ def plain_step(
             if policy and scale:
                 after["extra"]["scale"] = loss_scale.adapt(scale, good, policy.scale_period)
                 own["loss_scale"] = scale["scale"]
-        return TrainState(step=state.step + 1, key=state.key, **after), _joined(metrics, own)
+        return TrainState(step=state.step + 1, key=kept, **after), _joined(metrics, own)
 
     return step
 
 
-def keys_of(state: TrainState, precision: Precision | None) -> tuple[jax.Array, jax.Array | None]:
+def keys_of(
+    key: jax.Array, step: jax.Array, precision: Precision | None
+) -> tuple[jax.Array, jax.Array | None]:
     """What a step draws with: the loss function's key, and the one for rounding at random."""
-    key = jax.random.fold_in(state.key, state.step)
+    key = jax.random.fold_in(key, step)
     if precision is None or precision.rounding != "stochastic":
         return key, None
     key, rounding = jax.random.split(key)

@@ -28,12 +28,13 @@ def assert_equal_programs(loss_fn, params, batch, hand_loss, statistics=()):
     state = TrainState.create(params, tx, key)
 
     def step(carry, batch):
-        count, params, opt_state, key = carry
+        count, params, opt_state, words = carry
         stats = {name: params[name]["stats"] for name in statistics}
         weights = {
             name: {leaf: x for leaf, x in layer.items() if leaf != "stats"}
             for name, layer in params.items()
         }
+        key = jax.random.wrap_key_data(words, impl="threefry2x32")
         step_key = jax.random.fold_in(key, count)
         gradient = jax.value_and_grad(hand_loss, has_aux=True)
         (loss, change), grads = gradient(weights, stats, batch, step_key)
@@ -41,9 +42,9 @@ def assert_equal_programs(loss_fn, params, batch, hand_loss, statistics=()):
         params: Any = optax.apply_updates(weights, updates)
         for name in statistics:
             params[name]["stats"] = jax.tree.map(jnp.subtract, stats[name], change[name])
-        return (count + 1, params, opt_state, key), loss
+        return (count + 1, params, opt_state, jax.random.key_data(key)), loss
 
-    hand = (state.step, state.params, state.opt_state, state.key)
+    hand = (state.step, state.params, state.opt_state, jax.random.key_data(state.key))
     ours = lines(train_step(loss_fn, tx), state, batch)
     theirs = lines(jax.jit(step, donate_argnums=0), hand, batch)
     assert len(ours) > 30

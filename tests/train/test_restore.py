@@ -129,7 +129,7 @@ def test_floating_point_takes_the_dtype_of_its_place():
         (np.zeros(2, bool), np.zeros(2, np.int32)),
         (np.zeros(2, np.complex64), np.zeros(2, np.float32)),
         (np.zeros(2, np.uint32), jax.random.key(0)),
-        (jax.random.key(0), np.zeros(2, np.uint32)),
+        (jax.random.key(0), np.zeros(2, np.int32)),
         (jax.random.key(0, impl="rbg"), jax.random.key(0)),
         (3.0, np.zeros(())),
     ],
