@@ -10,11 +10,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnet.analysis import find_nonfinite
 from jaxnet.core.errors import describe
 from jaxnet.train.accumulate import divided
-from jaxnet.train.norms import is_finite
 from jaxnet.train.objective import LossFn, scored
 from jaxnet.train.precision import Precision
 from jaxnet.train.run import Run
@@ -45,9 +45,13 @@ class Watch:
     def keep(self, run: Run) -> None:
         """Copy the state, if the last copy is old enough."""
         began = time.monotonic()
+        if began < self._next:
+            return
+        copy = Snapshot.of(run.state)
         # A loss may still be finite while the parameters for the next one are not.
-        if began >= self._next and (self._kept is None or _finite(run.state.params)):
-            self._kept = Snapshot.of(run.state), jax.tree.structure(run.state)
+        params = [x for path, x in copy.arrays.items() if path.startswith("params/")]
+        if self._kept is None or _finite(params):
+            self._kept = copy, jax.tree.structure(run.state)
             self._epoch, self._index = run.epoch, run.index
             self._next = began + (time.monotonic() - began) / _SHARE
 
@@ -89,7 +93,7 @@ class Watch:
             return (
                 f"the data holds values that are not finite, in {', '.join(broken)}: clean it first"
             )
-        key, _ = keys_of(state, self.precision)
+        key, _ = keys_of(state.key, state.step, self.precision)
 
         def loss_fn(params: Any, batch: Any, key: Any) -> Any:
             return scored(self.loss_fn, params, batch, key, self.precision)
@@ -113,9 +117,8 @@ _ADVICE = (
     "variance 1"
 )
 
-_all_finite = jax.jit(is_finite)
-
 
 def _finite(values: Any) -> bool:
+    # On the host, where it need not be compiled.
     floats = [x for x in jax.tree.leaves(values) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    return not floats or bool(_all_finite(floats))
+    return all(np.isfinite(np.asarray(x)).all() for x in floats)
