@@ -1,7 +1,5 @@
 """Why does it not learn? ``print(jn.doctor.diagnose(model, loss_fn, (x, y), tx=tx))`` answers."""
 
-from jaxnet.doctor.diagnose import diagnose as diagnose
-from jaxnet.doctor.environment import Environment as Environment
-from jaxnet.doctor.environment import examine as examine
-from jaxnet.doctor.finding import Diagnosis as Diagnosis
-from jaxnet.doctor.finding import Finding as Finding
+from jaxnet.core.lazy import lazy
+
+lazy(__name__)

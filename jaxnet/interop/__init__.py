@@ -1,3 +1,5 @@
 """Weights in and out."""
 
-from jaxnet.interop import safetensors as safetensors
+from jaxnet.core.lazy import lazy
+
+lazy(__name__)

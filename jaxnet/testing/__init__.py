@@ -4,16 +4,6 @@
 hypothesis and are imported where they are used: ``from jaxnet.testing import strategies``.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from jaxnet.core.lazy import lazy
 
-from jaxnet.testing.check import check_layer as check_layer
-
-if TYPE_CHECKING:
-    from jaxnet.testing import strategies as strategies
-
-
-def __getattr__(name: str) -> Any:
-    if name == "strategies":
-        return importlib.import_module("jaxnet.testing.strategies")
-    raise AttributeError(f"module 'jaxnet.testing' has no attribute {name!r}")
+lazy(__name__)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet.analysis import find_nonfinite
+from jaxnet import analysis
 from jaxnet.core.errors import describe
 from jaxnet.train.accumulate import divided
 from jaxnet.train.objective import LossFn, scored
@@ -75,13 +75,12 @@ class Watch:
             return None
         snapshot, structure = self._kept
         state = structure.unflatten(snapshot.leaves.values())
-        step = jax.jit(self.step)
         epoch, index = self._epoch, self._index
         while True:
             for batch in self.batches.epoch(epoch, index):
                 if state.step >= until:
                     return None
-                after, metrics = step(state, batch)
+                after, metrics = self.step(state, batch)
                 if not _finite((after.params, metrics["loss"])):
                     return state, batch
                 state = after
@@ -99,7 +98,7 @@ class Watch:
             return scored(self.loss_fn, params, batch, key, self.precision)
 
         for part, own in self._parts(batch, key):
-            finding = find_nonfinite(loss_fn, state.params, part, own)
+            finding = analysis.find_nonfinite(loss_fn, state.params, part, own)
             if finding is not None:
                 return f"{_ADVICE}\n{finding}"
         return _ADVICE

@@ -9,9 +9,12 @@ import types
 import pytest
 
 import jaxnet
-from jaxnet import nn, train
+from jaxnet import nn
+from jaxnet.core.lazy import LazyPackage
 
-PACKAGES = [jaxnet, nn, train]
+found = pkgutil.walk_packages(jaxnet.__path__, "jaxnet.")
+packages = [jaxnet, *(importlib.import_module(info.name) for info in found if info.ispkg)]
+PACKAGES = [package for package in packages if isinstance(package, LazyPackage)]
 
 
 def python(code):
@@ -19,21 +22,24 @@ def python(code):
     return run.stdout + run.stderr
 
 
+def test_there_are_lazy_packages():
+    assert len(PACKAGES) > 8
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_that_is_offered_is_there(package):
-    assert len(package.__all__) > 20 and set(package.__all__) <= set(dir(package))
+    assert package.__all__ and set(package.__all__) <= set(dir(package))
     for name in package.__all__:
         getattr(package, name)
 
 
-@pytest.mark.parametrize("package", [nn, train])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_a_name_is_never_the_file_that_it_is_in(package):
     for info in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{info.name}")
-    files = {
-        name for name in package.__all__ if isinstance(getattr(package, name), types.ModuleType)
-    }
-    assert files <= {"initializers"}
+    for name in package.__all__:
+        value = getattr(package, name)
+        assert not isinstance(value, types.ModuleType) or not hasattr(value, name)
 
 
 @pytest.mark.parametrize(

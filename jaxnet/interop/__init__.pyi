@@ -1,0 +1,1 @@
+from jaxnet.interop import safetensors as safetensors
