@@ -84,7 +84,8 @@ class Programs:
         transform: Callable[[Any, jax.Array], Any] | None,
         rest: int,
     ) -> None:
-        self.step = plain_step(loss_fn, tx, **options)
+        # Inlined, it is the same program, but traced once.
+        self.step = jax.jit(plain_step(loss_fn, tx, **options), inline=True)
         self._transform, self._rest = transform, rest
         self._facts = functools.lru_cache(maxsize=64)(self._described)
         self.resident = jax.jit(self._resident, donate_argnums=0)
