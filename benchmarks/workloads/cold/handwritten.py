@@ -20,10 +20,14 @@ def linear(params: Any, x: jax.Array) -> jax.Array:
 
 
 def drawn(key: jax.Array, shape: tuple[int, int], limit: float) -> dict[str, jax.Array]:
-    """A dense layer's first weights."""
+    """A dense layer's first weights, as PyTorch or Keras draw them."""
+    one, two = jax.random.split(key)
+    bias = jnp.zeros(shape[1])
+    if settings["program"] == "regression":
+        bias = jax.random.uniform(two, shape[1:], minval=-limit, maxval=limit)
     return {
-        "kernel": jax.random.uniform(key, shape, minval=-limit, maxval=limit),
-        "bias": jnp.zeros(shape[1]),
+        "kernel": jax.random.uniform(one, shape, minval=-limit, maxval=limit),
+        "bias": bias,
     }
 
 
