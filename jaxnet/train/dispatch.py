@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Long enough for dispatch to cost nothing, short enough for progress and Ctrl-C to be live.
 SECONDS_A_DISPATCH = 0.25
-_GATHERED_BYTES = 2**20
+_GATHERED_BYTES = 2**17
 
 
 @dataclasses.dataclass(frozen=True)
