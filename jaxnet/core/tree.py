@@ -103,5 +103,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(joined)
 
 
+@functools.lru_cache(maxsize=2**14)
 def _join(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")

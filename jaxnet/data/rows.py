@@ -57,16 +57,16 @@ def count(arrays: Any) -> int:
     """The number of examples in a tree of arrays; raises unless all agree on it and it is not 0."""
     leaves = jax.tree.leaves(arrays)
     sizes = {leaf.shape[0] if is_array(leaf) and leaf.shape else None for leaf in leaves}
+    size = None
+    if len(sizes) == 1 and (size := sizes.pop()):
+        return size
     given = ", ".join(map(describe, leaves[:8])) + (", …" if len(leaves) > 8 else "")
-    if len(sizes) != 1 or None in sizes:
-        raise ValueError(
-            "data must be arrays with one first axis, an example a row, such as (x, y), "
-            f"but is {given or 'empty'}; stack a list of examples into arrays"
-        )
-    (size,) = sizes
-    if not size:
+    if size == 0:
         raise ValueError(f"there are no examples: {given}")
-    return size
+    raise ValueError(
+        "data must be arrays with one first axis, an example a row, such as (x, y), "
+        f"but is {given or 'empty'}; stack a list of examples into arrays"
+    )
 
 
 def as_numpy(x: Any) -> np.ndarray:
