@@ -9,7 +9,7 @@ WORKLOAD = Workload(
     cases={"cpu": {f"{n:,} leaves": {"leaves": n} for n in (20, 200, 2000)}},
     contenders={
         "jaxnet": ("leaves one by one", "stacked"),
-        "handwritten": ("jit on a dict",),
+        "handwritten": ("jit on a dict", "with a step and a key, too"),
         "flax": ("nnx.jit", "cached_partial"),
         "equinox": ("filter_jit",),
         "haiku": ("jit",),

@@ -22,7 +22,17 @@ def step(params: Any, batch: Any) -> tuple[Any, jax.Array]:
     return jax.tree.map(lambda leaf, grad: leaf - RATE * grad, params, grads), loss
 
 
+def counted(state: Any, batch: Any) -> tuple[Any, jax.Array]:
+    """The same, with all that a training carries in the dict."""
+    params, loss = step(state["params"], batch)
+    return {"params": params, "step": state["step"] + 1, "key": state["key"]}, loss
+
+
 def build(task: Task, variant: str) -> Training:
     """Its training."""
     params = jax.tree.map(jnp.asarray, nested(unstacked(task.weights, "0")))
-    return Training(step, params, task.data)
+    if variant == "jit on a dict":
+        return Training(step, params, task.data)
+    words = jax.random.key_data(jax.random.key(0))
+    state = {"params": params, "step": jnp.zeros((), jnp.int32), "key": words}
+    return Training(counted, state, task.data)
