@@ -12,7 +12,7 @@ WORKLOAD = Workload(
     cases={
         "cpu": {
             "GPT 6x256, 16 x 128": GPT | {"network": (512, 256, 6, 8, 128), "batch": 16},
-            "CNN 16x32, 64 x 32x32": CNN | {"network": (16, 32), "size": 32, "batch": 64},
+            "CNN 8x16, 32 x 16x16": CNN | {"network": (8, 16), "size": 16, "batch": 32},
         },
         "gpu": {
             "GPT 12x768, 32 x 512": GPT | {"network": (512, 768, 12, 12, 512), "batch": 32},
