@@ -162,9 +162,11 @@ def weigh(
             f"{heads} heads of the query"
         )
     dtype = at_least_float32(query)
-    grouped = query.reshape(*batch, length, groups, heads // groups, size)
-    scores = jnp.einsum("...tgrk,...sgk->...grts", grouped, key, preferred_element_type=dtype)
-    scores = scores.reshape(*batch, heads, length, key.shape[-3])
+    # Heads first, for on CPU the gradients' products would copy scores instead of queries and keys.
+    grouped = query.swapaxes(-3, -2).reshape(*batch, groups, heads // groups * length, size)
+    key = key.swapaxes(-3, -2)
+    scores = jnp.einsum("...tk,...sk->...ts", grouped, key, preferred_element_type=dtype)
+    scores = scores.reshape(*batch, heads, length, key.shape[-2])
     scores = scores * (1 / math.sqrt(size) if scale is None else scale)
     if soft_cap is not None:
         check_positive(soft_cap, "soft_cap of attention")
@@ -200,10 +202,9 @@ def blend(weights: jax.Array, value: jax.Array) -> jax.Array:
     """``[..., H, T, S], [..., S, G, V] -> [..., T, H, V]``."""
     *batch, heads, length, keys = weights.shape
     groups, size = value.shape[-2:]
-    grouped = weights.astype(value.dtype).reshape(*batch, groups, heads // groups, length, keys)
-    return jnp.einsum("...grts,...sgv->...tgrv", grouped, value).reshape(
-        *batch, length, heads, size
-    )
+    grouped = weights.astype(value.dtype).reshape(*batch, groups, heads // groups * length, keys)
+    mean = jnp.einsum("...ts,...sv->...tv", grouped, value.swapaxes(-3, -2))
+    return mean.reshape(*batch, heads, length, size).swapaxes(-3, -2)
 
 
 def check_implementation(name: str | None) -> None:
