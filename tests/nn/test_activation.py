@@ -1,6 +1,7 @@
 """What holds for activations on all inputs, and for those that draw."""
 
 import copy
+import math
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +40,17 @@ def test_finite_in_the_whole_range(dtype):
         assert y.dtype == dtype, f
         assert jnp.isfinite(y).all(), f
         assert jnp.isfinite(dy).all(), f
+
+
+def test_gelu_is_exact_to_the_rounding_of_its_input():
+    x = np.linspace(-12, 12, 4001, dtype=np.float32)
+    exact = np.array([v * math.erfc(-v / math.sqrt(2)) / 2 for v in x.tolist()])
+    assert (abs(nn.gelu(jnp.asarray(x)) - exact) <= 2**-22 * abs(x)).all()
+    slope = [
+        math.erfc(-v / math.sqrt(2)) / 2 + v * math.exp(-v * v / 2) / math.sqrt(2 * math.pi)
+        for v in x.tolist()
+    ]
+    np.testing.assert_allclose(jax.vmap(jax.grad(nn.gelu))(x), slope, atol=3e-7)
 
 
 def test_smooth_ones_have_smooth_second_derivatives(strict):
