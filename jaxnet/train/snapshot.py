@@ -7,6 +7,7 @@ what it does not know.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -53,7 +54,11 @@ class Snapshot:
                     f"{path} is spread over several processes; use OrbaxCheckpoints, which has "
                     "each of them write its part"
                 )
-        away = {path for path, leaf in data.items() if _is_away(leaf)}
+        away = {
+            path
+            for path, leaf in data.items()
+            if isinstance(leaf, jax.Array) and _is_away(leaf.sharding)
+        }
         for path in away:
             data[path].copy_to_host_async()
         # A view of a buffer would change with it, or keep it from donation.
@@ -250,11 +255,11 @@ def check_info(value: Any, name: str = "info") -> None:
         )
 
 
-def _is_away(leaf: Any) -> bool:
+@functools.lru_cache(maxsize=256)
+def _is_away(sharding: jax.sharding.Sharding) -> bool:
     """Whether a leaf is in the memory of an accelerator, so that NumPy can only have a copy."""
-    if not isinstance(leaf, jax.Array) or leaf.sharding.memory_kind != "device":
-        return False
-    return all(device.platform != "cpu" for device in leaf.devices())
+    on_device = sharding.memory_kind == "device"
+    return on_device and all(device.platform != "cpu" for device in sharding.device_set)
 
 
 def _sha256(manifest: Any) -> str:

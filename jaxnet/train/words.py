@@ -38,6 +38,11 @@ class _KeyField:
 KEY: Any = _KeyField()
 
 
+def words_of(state: Any) -> jax.Array:
+    """The words of a state's key, without making that first."""
+    return vars(state)["words"]
+
+
 def as_words(leaf: Any, place: Any) -> Any:
     """A random key as its words, if those are what is in its place; anything else as it is."""
     if is_array(leaf) and is_key(leaf) and is_array(place) and not is_key(place):
