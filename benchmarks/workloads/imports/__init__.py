@@ -6,7 +6,7 @@ WORKLOAD = Workload(
     title="Import",
     cases={"cpu": {"": {}}},
     contenders={
-        "jaxnet": ("",),
+        "jaxnet": ("a first program", "all of it"),
         "handwritten": ("jax", "jax, optax"),
         "pytorch": ("",),
         "keras": ("tensorflow", "jax"),
