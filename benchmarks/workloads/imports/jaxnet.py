@@ -1,4 +1,4 @@
-"""What a first program uses, or all of the library: files are imported at the first use of a name."""
+"""What a first program uses, or all of it: files are imported at the first use of a name."""
 
 import sys
 
