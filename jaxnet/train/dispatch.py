@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Long enough for dispatch to cost nothing, short enough for progress and Ctrl-C to be live.
 SECONDS_A_DISPATCH = 0.25
+# Enough for many small batches, few enough for a short training to use them all.
 _GATHERED_BYTES = 2**17
 
 
@@ -92,7 +93,7 @@ class Programs:
         self.streamed = jax.jit(self._streamed, donate_argnums=0)
 
     def gather(self, source: Any, i: int | jax.Array) -> Any:
-        """Batch ``i`` of data on the device."""
+        """Batch ``i`` of data on the device, as a loop of ``resident`` has it."""
         data, order, *beside = source
         return self._batch(gathered(data, order), i, i, beside)
 
