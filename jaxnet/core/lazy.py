@@ -19,9 +19,14 @@ class LazyPackage(types.ModuleType):
         if name not in self._files:
             message = f"module {self.__name__!r} has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=self)
-        module = importlib.import_module(self._files[name])
-        setattr(self, name, getattr(module, name, module))
-        return vars(self)[name]
+        file = self._files[name]
+        # As ``from file import name`` does it: what a package lacks may be a file in it.
+        if file == self.__name__ or not hasattr(importlib.import_module(file), name):
+            value = importlib.import_module(f"{file}.{name}")
+        else:
+            value = getattr(sys.modules[file], name)
+        setattr(self, name, value)
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         # An import binds a file in its package, where its name may be that of a function in it.
@@ -37,10 +42,7 @@ def lazy(package: str) -> None:
     """Make a package lazy, from within its ``__init__.py``."""
     module: Any = sys.modules[package]
     stub = module.__spec__.loader.get_data(f"{module.__file__}i").decode()
-    files = {
-        # A file that is offered itself is imported from the package.
-        name: f"{package}.{name}" if file == package else file
-        for file, name in re.findall(r"^from (\S+) import \(?\s*(\w+) as", stub, re.MULTILINE)
-    }
-    module._files, module.__all__ = files, list(files)
+    found = re.findall(r"^from (\S+) import \(?\s*(\w+) as", stub, re.MULTILINE)
+    module._files = {name: file for file, name in found}
+    module.__all__ = list(module._files)
     module.__class__ = LazyPackage

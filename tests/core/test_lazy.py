@@ -63,6 +63,11 @@ def test_only_what_is_used_is_imported():
     assert python(code.format(found)) == "True []\n"
 
 
+@pytest.mark.parametrize("name", ["tree", "nn", "init", "testing", "Layer"])
+def test_whichever_name_is_the_first(name):
+    assert python(f"import jaxnet\nprint(jaxnet.{name}.__name__)").strip().endswith(name)
+
+
 def test_all_names_can_be_imported_at_once():
     assert python("from jaxnet.nn import *\nprint(Linear, attention)").startswith("<class 'jaxnet")
 
