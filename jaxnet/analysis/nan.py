@@ -18,6 +18,7 @@ from jaxnet.analysis.evidence import Lead, marks
 from jaxnet.analysis.interpret import Origin, Trail, outputs
 from jaxnet.analysis.remedy import remedy
 from jaxnet.core import tree
+from jaxnet.core.dtypes import is_key
 from jaxnet.core.errors import describe, is_array
 from jaxnet.core.explain import named
 
@@ -43,7 +44,7 @@ class Values:
     @classmethod
     def of(cls, x: Any) -> "Values":
         """The values of an array, or of a number."""
-        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        if is_key(x):
             return cls(describe(x), None, None, 0, 0, 0, x.size)
         numbers = np.asarray(x)
         nan, infinite = np.isnan(numbers), np.isinf(numbers)

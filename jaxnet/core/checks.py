@@ -7,14 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet.core.dtypes import at_least_float32
+from jaxnet.core.dtypes import at_least_float32, is_key
 from jaxnet.core.errors import describe, is_array, near, seen
 
 
 def check_key(key: Any) -> None:
     """Raise unless ``key`` is one typed random key."""
-    dtype = getattr(key, "dtype", None)
-    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key):
+    if not is_array(key) or not is_key(key):
         raise ValueError(
             f"a random key was needed, but {describe(key)} was given; make one with "
             "jax.random.key(0)"

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet.core.checks import check_choice, check_size
+from jaxnet.core.dtypes import is_key
 from jaxnet.core.errors import describe, is_array, near
 from jaxnet.train.members import check_arguments, checked_axis, checked_result, compiled
 
@@ -200,8 +201,7 @@ def sweep(
 
 def _joined(parts: Sequence[Any]) -> Any:
     """Parts end to end; random keys are arrays that only JAX can join."""
-    keys = jnp.issubdtype(parts[0].dtype, jax.dtypes.prng_key)
-    return (jnp if keys else np).concatenate(parts)
+    return (jnp if is_key(parts[0]) else np).concatenate(parts)
 
 
 def _short(value: float) -> str:
