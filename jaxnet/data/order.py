@@ -14,9 +14,10 @@ from jaxnet.core.checks import check_size
 
 _ROUNDS = 12  # even, so that the digits end where they began
 _BLOCK = 2**13  # numbers at a time, which fit a core's cache
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_ODD = np.uint64(0xBF58476D1CE4E5B9)
-_HALF = np.uint64(32)
+# Arrays, since NumPy takes longer over its scalars than over some hundred numbers.
+_GOLDEN = np.array(0x9E3779B97F4A7C15, np.uint64)
+_ODD = np.array(0xBF58476D1CE4E5B9, np.uint64)
+_HALF = np.array(32, np.uint64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,11 +104,17 @@ def permuted(x: np.ndarray, size: int | np.ndarray, key: np.ndarray) -> np.ndarr
 
 def _rounds(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, key: np.ndarray) -> np.ndarray:
     left, right = np.divmod(x, columns)
+    key = key.copy()
     for _ in range(_ROUNDS):
-        key = key + _GOLDEN
-        bits = (right ^ key) * _ODD
-        bits = (bits ^ (bits >> _HALF)) * _ODD
-        left = left + ((bits >> _HALF) * rows >> _HALF)  # the upper half, scaled to below rows
+        key += _GOLDEN
+        bits = right ^ key
+        bits *= _ODD
+        bits ^= bits >> _HALF
+        bits *= _ODD
+        bits >>= _HALF
+        bits *= rows
+        bits >>= _HALF  # scaled to below rows
+        left += bits
         left = np.minimum(left, left - rows)  # modulo rows, since below zero wraps to the top
         left, right, rows, columns = right, left, columns, rows
     return left * columns + right

@@ -114,7 +114,7 @@ class Loop:
             means = run.means()
             self.watch.check(run, means)
             if len(sizes) and run.index < engine.length:
-                self.display.advance(*self.place(), means, self.rates.total())
+                self.show(self.display.advance, run.epoch + 1, means)
                 self.tell("steps", means)
             else:
                 self.end_epoch(means)
@@ -126,22 +126,21 @@ class Loop:
         run = self.run
         if self.validate:
             means |= {f"val_{name}": x for name, x in self.validate(run.state).items()}
-        label = self.place()[0]
         run.end_epoch(means)
         if self.best:
             run.keep_best(*self.best)
-        share = self.goal.share(run, self.engine.length)
-        self.display.end_epoch(label, share, means, self.rates.total())
+        self.show(self.display.end_epoch, run.epoch, means)
         self.tell("epoch", means)
 
-    def place(self) -> tuple[str, float]:
-        """Where training is, in words, and as a share of the way."""
-        goal, run = self.goal, self.run
-        share = goal.share(run, self.engine.length)
-        if math.isinf(goal.epoch):
-            return f"epoch {run.epoch + 1}", share
-        width = len(str(goal.epoch))
-        return f"epoch {run.epoch + 1:>{width}}/{goal.epoch}", share
+    def show(self, draw: Callable[..., None], epoch: int, means: dict[str, float]) -> None:
+        """Draw where in an epoch training is, if anything is displayed."""
+        if not self.display.enabled:
+            return
+        last, label = self.goal.epoch, f"epoch {epoch}"
+        if math.isfinite(last):
+            label = f"epoch {epoch:>{len(str(last))}}/{last}"
+        share = self.goal.share(self.run, self.engine.length)
+        draw(label, share, means, self.rates.total())
 
     def tell(self, kind: Kind, means: dict[str, float]) -> None:
         """Call the callbacks, and do what they ask."""
