@@ -16,7 +16,7 @@ Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
 class Training:
-    """``step(state, batch) -> (state, loss)`` on one batch.
+    """``step(state, batch) -> (state, loss)`` on one batch; instead of the loss, metrics with it.
 
     It is compiled here, with the state donated, unless ``compiled`` says that it is already. With
     ``group`` a dispatch is a compiled loop of so many steps, each on its own copy of the batch.
@@ -39,8 +39,8 @@ class Training:
         """The losses of the first steps."""
         losses = []
         while len(losses) < CHECKED:
-            self.state, loss = self.step(self.state, self.batch)
-            losses += np.ravel(loss).tolist()
+            self.state, scores = self.step(self.state, self.batch)
+            losses += np.ravel(scores["loss"] if isinstance(scores, dict) else scores).tolist()
         self.figures |= peak()
         return losses[:CHECKED]
 
@@ -118,13 +118,7 @@ def training(task: Task, loss_fn: Any, tx: Any, variant: str, **options: Any) ->
     key, params = jax.random.key(0), nested(task.weights)
     state = TrainState.create(params, tx, key, precision=options.get("precision"))
     step = train_step(loss_fn, tx, steps=group, **options)
-    made = Training(
-        lambda state, batch: _with_loss(step(state, batch)),
-        state,
-        batch,
-        group=group,
-        compiled=True,
-    )
+    made = Training(step, state, batch, group=group, compiled=True)
     made.figures["flops"] = flops(plain_step(loss_fn, tx, **options), state, batch)
     return made
 
@@ -146,8 +140,3 @@ def optax_training(
 
     params = jax.tree.map(jnp.asarray, nested(task.weights if weights is None else weights))
     return Training(step, (params, tx.init(params)), task.data, group=group_of(variant))
-
-
-def _with_loss(result: tuple[Any, dict[str, jax.Array]]) -> tuple[Any, jax.Array]:
-    state, metrics = result
-    return state, metrics["loss"]

@@ -44,10 +44,4 @@ def build(task: Task, variant: str) -> Training:
 
     tx = jn.optim.sgd(RATE)
     state = jn.train.TrainState.create(nested(arrays), tx, jax.random.key(0))
-    compiled = jn.train.train_step(loss_fn, tx)
-
-    def step(state: Any, batch: Any) -> tuple[Any, jax.Array]:
-        state, metrics = compiled(state, batch)
-        return state, metrics["loss"]
-
-    return Training(step, state, task.data, compiled=True)
+    return Training(jn.train.train_step(loss_fn, tx), state, task.data, compiled=True)
