@@ -40,7 +40,7 @@ class History(dict[str, list[float]]):
         {'loss': [2.0, 1.0], 'val_loss': [nan, 1.5]}
         """
         epochs = max(map(len, self.values()), default=0)
-        for name in [*self, *(name for name in means if name not in self)]:
+        for name in {**self, **means}:
             values = self.setdefault(name, [])
             values += [math.nan] * (epochs - len(values)) + [float(means.get(name, math.nan))]
 

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet import analysis
+from jaxnet.core.dtypes import is_key
 from jaxnet.core.errors import describe
 from jaxnet.train.accumulate import divided
 from jaxnet.train.objective import LossFn, scored
 from jaxnet.train.precision import Precision
 from jaxnet.train.run import Run
-from jaxnet.train.snapshot import Snapshot
 from jaxnet.train.state import TrainState
 from jaxnet.train.step import Step, keys_of
 
@@ -40,18 +40,17 @@ class Watch:
         self.precision, self.accumulate = precision, accumulate
         # A process that has but a part of the state cannot repeat a step.
         self._next = -math.inf if jax.process_count() == 1 else math.inf
-        self._kept = None
+        self._kept: TrainState | None = None
 
     def keep(self, run: Run) -> None:
         """Copy the state, if the last copy is old enough."""
         began = time.monotonic()
         if began < self._next:
             return
-        copy = Snapshot.of(run.state)
+        copy = jax.tree.map(_copied, run.state)
         # A loss may still be finite while the parameters for the next one are not.
-        params = [x for path, x in copy.arrays.items() if path.startswith("params/")]
-        if self._kept is None or _finite(params):
-            self._kept = copy, jax.tree.structure(run.state)
+        if self._kept is None or _finite(copy.params):
+            self._kept = copy
             self._epoch, self._index = run.epoch, run.index
             self._next = began + (time.monotonic() - began) / _SHARE
 
@@ -73,9 +72,7 @@ class Watch:
         """The state and the batch of the first step that was not finite."""
         if self._kept is None:
             return None
-        snapshot, structure = self._kept
-        state = structure.unflatten(snapshot.leaves.values())
-        epoch, index = self._epoch, self._index
+        state, epoch, index = self._kept, self._epoch, self._index
         while True:
             for batch in self.batches.epoch(epoch, index):
                 if state.step >= until:
@@ -115,6 +112,11 @@ _ADVICE = (
     "the data is finite, so try a learning rate ten times lower, or inputs scaled to mean 0 and "
     "variance 1"
 )
+
+
+def _copied(leaf: jax.Array) -> Any:
+    # A view of a buffer would change with it, or keep it from donation.
+    return jnp.copy(leaf) if is_key(leaf) else np.array(leaf)
 
 
 def _finite(values: Any) -> bool:
