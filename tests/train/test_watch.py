@@ -1,5 +1,7 @@
 """A loss that is no longer finite is explained: which step, which layer, which operation."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 import jaxnet as jn
 from jaxnet import nn
-from jaxnet.train import TrainState, fit
+from jaxnet.train import TrainState, fit, watch
 
 rng = np.random.default_rng(0)
 tx = optax.sgd(0.01)
@@ -76,15 +78,23 @@ def test_a_gradient_that_is_not_finite_is_found_before_the_loss_it_spoils():
 
 
 def test_a_copy_of_the_state_is_kept_but_seldom(monkeypatch):
-    from jaxnet.train.snapshot import Snapshot
-
-    taken, take = [], Snapshot.of
-    monkeypatch.setattr(Snapshot, "of", lambda tree: taken.append(1) or take(tree))
+    taken, copied = [], watch._copied
+    monkeypatch.setattr(watch, "_copied", lambda leaf: taken.append(leaf.shape) or copied(leaf))
     state = TrainState.create({"w": jnp.zeros(2**16)}, tx, jax.random.key(0))
     square = lambda params, batch, key: jnp.square(params["w"]).mean() + batch.mean()
     fit(square, tx, state, np.ones(64, np.float32), steps=300, batch_size=4, progress=False,
         steps_per_dispatch=1)  # fmt: skip
-    assert 1 <= len(taken) < 60
+    assert 1 <= taken.count((2**16,)) < 60
+
+
+def test_a_copy_outlives_the_state_that_a_dispatch_consumes():
+    scale = lambda params, batch, key: (params["w"] * batch).mean()
+    state = TrainState.create({"w": jnp.ones(())}, tx, jax.random.key(0))
+    state = dataclasses.replace(state, extra={"mine": jax.random.key(1)})
+    data = np.where(np.arange(64) == 41, np.nan, 1).astype(np.float32)
+    with pytest.raises(ValueError, match=r"at step 10; the data holds values that are not finite"):
+        fit(scale, tx, state, data, epochs=1, batch_size=4, shuffle=False, progress=False,
+            steps_per_dispatch=16)  # fmt: skip
 
 
 def test_a_stream_that_cannot_go_back_says_so():
