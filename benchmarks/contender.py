@@ -62,11 +62,14 @@ class Contender:
             # Several contenders share the device.
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         }
-        if self.task.settings.get("kept"):
-            # What JAX compiled, whoever called it, the next process loads.
+        folder, kept = str(Path(self.task.file).parent / self.who), self.task.settings.get("kept")
+        if kept:
+            # The next process loads what jaxnet keeps of itself.
+            own |= {"JAXNET_COMPILE_CACHE": "", "XDG_CACHE_HOME": folder}
+        if kept == "all":
+            # The next process loads all that JAX compiled, whoever called it.
             own |= {
-                "JAXNET_COMPILE_CACHE": "",
-                "JAX_COMPILATION_CACHE_DIR": str(Path(self.task.file).parent / self.who),
+                "JAX_COMPILATION_CACHE_DIR": folder,
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
                 "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
             }
