@@ -9,10 +9,11 @@ what it does not know.
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +55,7 @@ class Snapshot:
                     f"{path} is spread over several processes; use OrbaxCheckpoints, which has "
                     "each of them write its part"
                 )
-        away = {
-            path
-            for path, leaf in data.items()
-            if isinstance(leaf, jax.Array) and _is_away(leaf.sharding)
-        }
-        for path in away:
-            data[path].copy_to_host_async()
-        # A view of a buffer would change with it, or keep it from donation.
-        copied = {
-            path: np.asarray(leaf, order="C") if path in away else np.array(leaf, order="C")
-            for path, leaf in data.items()
-        }
-        return cls(copied, keys)
+        return cls(dict(zip(data, copies(data.values()), strict=True)), keys)
 
     @property
     def table(self) -> dict[str, dict[str, Any]]:
@@ -91,6 +80,25 @@ class Snapshot:
             else array
             for path, array in self.arrays.items()
         }
+
+
+def copies(leaves: Iterable[Any]) -> list[Any]:
+    """Copies of arrays in host memory, and of random keys where they are."""
+    leaves = list(leaves)
+    away = [
+        isinstance(leaf, jax.Array) and not is_key(leaf) and _is_away(leaf.sharding)
+        for leaf in leaves
+    ]
+    for leaf in itertools.compress(leaves, away):
+        leaf.copy_to_host_async()
+
+    def copy(leaf: Any, away: bool) -> Any:
+        if is_key(leaf):
+            return jnp.copy(leaf)
+        # A view of a buffer would change with it, or keep it from donation.
+        return np.asarray(leaf, order="C") if away else np.array(leaf, order="C")
+
+    return list(map(copy, leaves, away))
 
 
 def leaves_of(values: Any) -> tuple[dict[str, Any], dict[str, str]]:

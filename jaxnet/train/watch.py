@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet import analysis
-from jaxnet.core.dtypes import is_key
 from jaxnet.core.errors import describe
 from jaxnet.train.accumulate import divided
 from jaxnet.train.objective import LossFn, scored
 from jaxnet.train.precision import Precision
 from jaxnet.train.run import Run
+from jaxnet.train.snapshot import copies
 from jaxnet.train.state import TrainState
 from jaxnet.train.step import Step, keys_of
 
@@ -47,7 +47,8 @@ class Watch:
         began = time.monotonic()
         if began < self._next:
             return
-        copy = jax.tree.map(_copied, run.state)
+        leaves, structure = jax.tree.flatten(run.state)
+        copy = structure.unflatten(copies(leaves))
         # A loss may still be finite while the parameters for the next one are not.
         if self._kept is None or _finite(copy.params):
             self._kept = copy
@@ -112,11 +113,6 @@ _ADVICE = (
     "the data is finite, so try a learning rate ten times lower, or inputs scaled to mean 0 and "
     "variance 1"
 )
-
-
-def _copied(leaf: jax.Array) -> Any:
-    # A view of a buffer would change with it, or keep it from donation.
-    return jnp.copy(leaf) if is_key(leaf) else np.array(leaf)
 
 
 def _finite(values: Any) -> bool:
