@@ -36,7 +36,9 @@ def test_classifier(monkeypatch, capsys):
     namespace, out = run("classifier.py", monkeypatch=monkeypatch, capsys=capsys)
     history = namespace["history"]
     assert len(history["loss"]) == 10
-    assert history["accuracy"][-1] > max(0.7, history["accuracy"][0])
+    # Over random orders the accuracy after ten epochs is 0.70, give or take 0.04.
+    assert history["accuracy"][-1] > max(0.6, history["accuracy"][0])
+    assert history["loss"][-1] < 0.645 < history["loss"][0]
     assert re.search(r"classes \[[01 ]+\] truth \[[01 ]+\]", out)
 
 

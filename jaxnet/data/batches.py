@@ -119,7 +119,7 @@ class Batches:
                 batch // each * self.size + batch % each * self.batch_size
                 for batch in (first, last)
             )
-            return self.sampler.at(self.seed, *np.divmod(np.arange(begin, end), self.size))
+            return self.sampler.stretch(self.seed, begin, end, self.size)
         parts = [
             self.indices(
                 epoch,

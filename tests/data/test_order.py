@@ -51,6 +51,16 @@ def test_a_part_is_the_part_of_the_whole(size, seed, data):
     )
 
 
+@given(sizes, seeds, st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_stretch_is_epoch_after_epoch(size, seed, data):
+    order, length = Order(size), data.draw(st.integers(1, size))
+    first = data.draw(st.integers(0, 3 * length))
+    last = data.draw(st.integers(first, 4 * length))
+    whole = np.concatenate([order.indices(seed, epoch, 0, length) for epoch in range(4)])
+    np.testing.assert_array_equal(order.stretch(seed, first, last, length), whole[first:last])
+
+
 def test_a_part_across_the_blocks_of_a_computation():
     order = Order(100_000)
     np.testing.assert_array_equal(
@@ -76,7 +86,7 @@ def test_all_orders_of_a_few_are_as_frequent(size):
     assert chi_square(counts, len(keys) / len(counts)) < 4
 
 
-@pytest.mark.parametrize("size", [10, 37, 1000])
+@pytest.mark.parametrize("size", [10, 37, 256, 1000])
 def test_any_place_holds_any_number_as_often(size):
     keys = hashed(np.arange(60_000), 5)
     for place in (0, size // 2, size - 1):
@@ -85,7 +95,7 @@ def test_any_place_holds_any_number_as_often(size):
         assert abs(chi_square(counts, len(keys) / size)) < 4
 
 
-@pytest.mark.parametrize("size", [10, 37, 1000])
+@pytest.mark.parametrize("size", [10, 37, 256, 1000])
 def test_neighbours_are_as_far_apart_as_any_two(size):
     keys = hashed(np.arange(60_000), 9)
     first, second = (permuted(np.full(len(keys), place), size, keys) for place in (0, 1))
@@ -110,6 +120,7 @@ def test_no_trend_between_place_and_number():
 def test_the_same_on_every_machine():
     # Runs resume in these orders: they may not change.
     assert Order(10).indices(0, 0).tolist() == [6, 0, 5, 1, 7, 8, 4, 9, 3, 2]
+    assert Order(1000).indices(0, 0, 0, 5).tolist() == [808, 610, 842, 26, 673]
     numbers = Order(10**12).indices(2**62, 7, 10**11, 10**11 + 3)
     assert numbers.tolist() == [260968448371, 169824487008, 20587371835]
 
