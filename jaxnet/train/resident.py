@@ -15,7 +15,9 @@ from jaxnet.train.state import TrainState
 
 # The table that a dispatch is sent has a size that depends on the batches alone, or it would
 # compile again for another number of steps.
-_MOST_EXAMPLES, _MOST_BATCHES = 2**15, 2**13
+_MOST_EXAMPLES, _MOST_BATCHES = 2**16, 2**13
+# The device waits for the first stretch, as it does for no other.
+_SHORTER_FIRST = 8
 _NAME = "on the device"
 
 
@@ -80,7 +82,8 @@ class Resident:
         """How many batches to send at once."""
         steps = self._steps or int(SECONDS_A_DISPATCH / (self.facts.pace or SECONDS_A_DISPATCH))
         left = math.inf if self._across else self.length - first % self.length
-        return int(min(max(steps, 1), self._rows, limit, left))
+        rows = self._rows if self._ahead else -(-self._rows // _SHORTER_FIRST)
+        return int(min(max(steps, 1), rows, limit, left))
 
     def _stretch(self, first: int, count: int) -> _Stretch:
         """Batches ``first`` to ``first + count`` of the whole training, in tables of one size."""
@@ -90,9 +93,10 @@ class Resident:
             words = self._filled(batches.stretch_keys(first, first + count))
         index = np.arange(first, first + count) % self.length
         short = index == self.length - 1
-        sizes = np.where(short, batches.size - (self.length - 1) * size, size)
+        last = batches.size - (self.length - 1) * size
+        sizes, whole = np.where(short, last, size), np.arange(size)
         # A smaller batch is filled with its first examples again.
-        places = np.arange(size) % sizes[:, None] + (sizes.cumsum() - sizes)[:, None]
+        places = np.where(short[:, None], whole % last, whole) + (sizes.cumsum() - sizes)[:, None]
         weights = None
         if batches.remainder == "pad":
             weights = self._filled((np.arange(size) < sizes[:, None]).astype(np.float32))
