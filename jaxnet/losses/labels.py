@@ -1,5 +1,6 @@
 """Class labels: class numbers ``[...]``, or distributions ``[..., C]`` such as one-hot rows."""
 
+import functools
 from typing import Any
 
 import jax
@@ -30,6 +31,12 @@ def one_hot(labels: jax.Array | np.ndarray, classes: int) -> jax.Array:
             f"labels must be an array, but are {describe(labels)}; wrap them: jnp.asarray(labels)"
         )
     check_numbers(labels, classes, "one_hot")
+    return _rows(labels, classes)
+
+
+# Compiled as a whole: operation by operation takes a fifth of a second at first.
+@functools.partial(jax.jit, static_argnums=1)
+def _rows(labels: jax.Array | np.ndarray, classes: int) -> jax.Array:
     hits, known = label_hits(jnp.asarray(labels), classes)
     return jnp.where(jnp.expand_dims(known, -1), hits.astype(jnp.float32), jnp.nan)
 
