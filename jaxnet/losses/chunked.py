@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxnet.core.checks import check_axes, check_float, check_nonempty, check_numbers, check_size
 from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.errors import describe, is_array
+from jaxnet.core.tangents import is_zero
 from jaxnet.losses.labels import Weights, by_class, counted, log_likelihood
 from jaxnet.losses.reduce import Reduction, reduce, shown
 
@@ -149,10 +150,7 @@ def _(losses: Losses, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array
 
 
 def _moves(tangent: Any) -> bool:
-    return (
-        not isinstance(tangent, jax.custom_derivatives.SymbolicZero)
-        and tangent.dtype != jax.dtypes.float0
-    )
+    return not is_zero(tangent) and tangent.dtype != jax.dtypes.float0
 
 
 @jax.custom_jvp

@@ -9,7 +9,6 @@ Other devices get XLA's own convolution.
 
 import functools
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,6 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnet.core.dtypes import at_least_float32
+from jaxnet.core.tangents import total
 from jaxnet.nn.window import STILL, Window, padded
 
 ORDERS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
@@ -101,7 +101,7 @@ def _(window: Window, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array
     x, kernel = primals
     y = _dense(x, kernel, window)
     along = (lambda dx: _along_input(dx, kernel, window), lambda dk: _along_kernel(x, dk, window))
-    return y, _tangent(along, tangents)
+    return y, total(along, tangents)
 
 
 # The axes of these two are stored in such an order that the transposes, which are what a gradient
@@ -166,14 +166,7 @@ def _(window: Window, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array
     def along_input(x: jax.Array) -> jax.Array:
         return window.gather(x, y, [], lambda tap, y: y * _like(weights[tap], y))
 
-    return y, _tangent((along_input, lambda dk: _sum_of_taps(x, dk, window)), tangents)
-
-
-def _tangent(along: Sequence[Callable[[Any], jax.Array]], tangents: Sequence[Any]) -> jax.Array:
-    """The sum of the linear maps ``along`` each input, over those inputs that move."""
-    moving = zip(along, tangents, strict=True)
-    zero = jax.custom_derivatives.SymbolicZero
-    return functools.reduce(jnp.add, (to(t) for to, t in moving if not isinstance(t, zero)))
+    return y, total((along_input, lambda dk: _sum_of_taps(x, dk, window)), tangents)
 
 
 def _like(w: jax.Array, x: jax.Array) -> jax.Array:

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnet.core.tangents import is_zero
 from jaxnet.nn.linear import linear
+from jaxnet.nn.matmul import along_kernel, barrier
 
 type State = tuple[jax.Array, ...]
-
-_barrier = jax.lax.optimization_barrier
 
 
 class Weights(NamedTuple):
@@ -79,7 +79,7 @@ def _gru_step(state: State, p: jax.Array, q: jax.Array) -> tuple[State, State]:
     (h,), cut = state, [2 * state[0].shape[-1]]
     (p_rz, p_n), (q_rz, q_n) = jnp.split(p, cut, -1), jnp.split(q, cut, -1)
     # Otherwise XLA makes one loop of all this, which is not vectorised.
-    rz = _barrier(jax.nn.sigmoid(p_rz + q_rz))
+    rz = barrier(jax.nn.sigmoid(p_rz + q_rz))
     r, z = jnp.split(rz, 2, -1)
     n = jnp.tanh(p_n + r * q_n)
     return ((1 - z) * n + z * h,), (rz, n, q_n)
@@ -137,11 +137,11 @@ def _forward(rule: Rule, reverse: bool, weights: Weights, xs: jax.Array, state: 
 def _(rule: Rule, reverse: bool, primals: Any, tangents: Any) -> Any:
     weights, xs, state = primals
     last, saved = _forward(rule, reverse, weights, xs, state)
-    dweights, dxs, dstate = jax.tree.map(_moving, tangents, is_leaf=_is_zero)
+    dweights, dxs, dstate = jax.tree.map(_moving, tangents, is_leaf=is_zero)
     ds = tuple(jnp.zeros_like(s) if d is None else d for s, d in zip(state, dstate, strict=True))
 
     # What the transposed loop multiplies by is then a matrix as it is stored.
-    transposed = _barrier(weights.recurrent.T)
+    transposed = barrier(weights.recurrent.T)
 
     # Otherwise the factors of all chunks would be computed, and kept, ahead of the loop.
     @functools.partial(jax.checkpoint, prevent_cse=False)
@@ -176,20 +176,14 @@ def _tangent(
     if dx is not None:
         total += linear(dx, kernel)
     if dkernel is not None:
-        # In this order the transpose, a gradient, is a product of matrices as they are stored.
-        columns = _barrier(x.reshape(-1, x.shape[-1]).T)
-        total += jnp.einsum("in,io->no", columns, dkernel).reshape(like.shape)
+        total += along_kernel(x.reshape(-1, x.shape[-1]), dkernel).reshape(like.shape)
     if dbias is not None:
         total += jnp.broadcast_to(dbias, like.shape)
     return total
 
 
-def _is_zero(tangent: Any) -> bool:
-    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)
-
-
 def _moving(tangent: Any) -> Any:
-    return None if _is_zero(tangent) else tangent
+    return None if is_zero(tangent) else tangent
 
 
 def _before(start: jax.Array, states: jax.Array, reverse: bool) -> jax.Array:

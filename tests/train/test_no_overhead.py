@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnet import nn
+from jaxnet.nn.matmul import matmul
 from jaxnet.nn.moments import moments
 from jaxnet.train import TrainState, train_step
 
@@ -62,9 +63,9 @@ def test_mlp():
 
     def hand_loss(params, stats, batch, key):
         x, y = batch
-        h = x @ params["0"]["kernel"]
+        h = matmul(x, params["0"]["kernel"])
         h = jax.nn.relu(h + jnp.broadcast_to(params["0"]["bias"], h.shape))
-        h = h @ params["2"]["kernel"]
+        h = matmul(h, params["2"]["kernel"])
         h = h + jnp.broadcast_to(params["2"]["bias"], h.shape)
         return jnp.square(h - y).mean(), {}
 
@@ -130,7 +131,7 @@ def test_cnn_with_batchnorm_and_dropout():
         h = jnp.where(keep, h / 0.9, jnp.zeros_like(h))
         h = conv(h, params["5"]["kernel"], 2)
         h = jax.nn.relu(h + jnp.broadcast_to(params["5"]["bias"], h.shape))
-        h = h.reshape(4, 128) @ params["8"]["kernel"]
+        h = matmul(h.reshape(4, 128), params["8"]["kernel"])
         h = h + jnp.broadcast_to(params["8"]["bias"], h.shape)
         return jnp.square(h - y).mean(), {"1": change}
 
@@ -169,7 +170,7 @@ def test_transformer_of_six_blocks():
 
     def linear(params, x):
         flat = x.reshape(-1, x.shape[-1])
-        y = flat @ params["kernel"]
+        y = matmul(flat, params["kernel"])
         y = y + jnp.broadcast_to(params["bias"], y.shape)
         return y.reshape(*x.shape[:-1], y.shape[-1])
 
