@@ -129,9 +129,11 @@ class Programs:
         # Examples are gathered for many batches at once: of small ones, each takes longer alone.
         many = min(max(_GATHERED_BYTES // max(nbytes, 1), 1), len(order))
 
-        def block(j: jax.Array, carry: Any) -> tuple[TrainState, jax.Array]:
+        def block(carry: Any) -> tuple[jax.Array, TrainState, jax.Array]:
+            begin, *carried = carry
+            end = jnp.minimum(begin + many, stop)
             # No slice reaches beyond the table.
-            first = jnp.minimum(j * many, len(order) - many)
+            first = jnp.minimum(begin, len(order) - many)
             examples = gathered(data, jax.lax.dynamic_slice_in_dim(order, first, many))
 
             def once(i: jax.Array, carry: Any) -> tuple[TrainState, jax.Array]:
@@ -146,9 +148,10 @@ class Programs:
                     return _written(table, i, jax.lax.cond(short[i], smaller, whole, state))
                 return _written(table, i, whole(state))
 
-            return jax.lax.fori_loop(j * many, jnp.minimum(stop, (j + 1) * many), once, carry)
+            return end, *jax.lax.fori_loop(begin, end, once, tuple(carried))
 
-        return jax.lax.fori_loop(0, (stop + many - 1) // many, block, (state, table))
+        start = jnp.zeros((), jnp.int32), state, table
+        return jax.lax.while_loop(lambda carry: carry[0] < stop, block, start)[1:]
 
     def _streamed(
         self, state: TrainState, table: jax.Array, stack: Any, stop: int
