@@ -12,7 +12,7 @@ from jaxnet.data.rows import count
 from jaxnet.train.state import TrainState
 from jaxnet.train.words import words_of
 
-_SMALL = 2**20  # bytes that fit anywhere, for which asking would take longer than a short training
+_SMALL = 2**24  # bytes that fit anywhere, for which asking would take longer than a short training
 
 
 def training_batches(

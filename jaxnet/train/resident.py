@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,18 +17,17 @@ from jaxnet.train.state import TrainState
 # compile again for another number of steps.
 _MOST_EXAMPLES, _MOST_BATCHES = 2**16, 2**13
 # The device waits for the first stretch, as it does for no other.
-_SHORTER_FIRST = 8
+_SHORTER_FIRST = 4
 _NAME = "on the device"
 
 
-class _Stretch(NamedTuple):
+class _Tables(NamedTuple):
     """Batches in a row: their examples, transforms' keys, pads' weights, and which are short."""
 
-    order: np.ndarray
-    words: np.ndarray | None
-    weights: np.ndarray | None
-    short: np.ndarray | None
-    sizes: np.ndarray
+    order: Any
+    words: Any
+    weights: Any
+    short: Any
 
 
 class Resident:
@@ -47,7 +46,7 @@ class Resident:
         self._steps, self._across, self._size = steps, across, common_size(batches)
         self._rows = min(max(_MOST_EXAMPLES // self._size, 1), _MOST_BATCHES)
         self._data = jax.tree.map(jnp.asarray, batches.arrays)
-        self._ahead: tuple[tuple[int, int], _Stretch] | None = None
+        self._ahead: tuple[tuple[int, int], _Tables, np.ndarray] | None = None
         words, weights = np.empty((self._rows, 2), np.uint32), None
         if batches.remainder == "pad":
             weights = np.empty((self._rows, self._size), np.float32)
@@ -61,8 +60,8 @@ class Resident:
         began, first = time.perf_counter(), run.epoch * self.length + run.index
         count = self._count(first, limit)
         if self._ahead is None or self._ahead[0] != (first, count):
-            self._ahead = (first, count), self._stretch(first, count)
-        *source, short, sizes = self._ahead[1]
+            self._ahead = (first, count), *self._stretch(first, count)
+        _, (*source, short), sizes = self._ahead
         run.state, metrics = self.programs.resident(
             run.state, self._table, (self._data, *source), short, count
         )
@@ -70,7 +69,8 @@ class Resident:
         first, limit = first + count, limit - count
         if limit:
             count = self._count(first, limit)
-            self._ahead = (first, count), self._stretch(first, count)
+            tables, own = self._stretch(first, count)
+            self._ahead = (first, count), jax.device_put(tables), own
         metrics = np.asarray(metrics)[: len(sizes)]
         seconds = time.perf_counter() - began
         # The first call compiles.
@@ -85,8 +85,8 @@ class Resident:
         rows = self._rows if self._ahead else -(-self._rows // _SHORTER_FIRST)
         return int(min(max(steps, 1), rows, limit, left))
 
-    def _stretch(self, first: int, count: int) -> _Stretch:
-        """Batches ``first`` to ``first + count`` of the whole training, in tables of one size."""
+    def _stretch(self, first: int, count: int) -> tuple[_Tables, np.ndarray]:
+        """Batches ``first`` to ``first + count`` of all, in tables of one size; and their sizes."""
         batches, size = self.batches, self._size
         numbers, words = batches.stretch(first, first + count), None
         if batches.transform is not None:
@@ -101,13 +101,8 @@ class Resident:
         if batches.remainder == "pad":
             weights = self._filled((np.arange(size) < sizes[:, None]).astype(np.float32))
             sizes = np.full(count, size)
-        return _Stretch(
-            self._filled(numbers[places].astype(np.int32)),
-            words,
-            weights,
-            self._filled(short),
-            sizes,
-        )
+        order = self._filled(numbers[places].astype(np.int32))
+        return _Tables(order, words, weights, self._filled(short)), sizes
 
     def _filled(self, table: np.ndarray) -> np.ndarray:
         whole = np.zeros((self._rows, *table.shape[1:]), table.dtype)
