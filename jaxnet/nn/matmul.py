@@ -38,12 +38,12 @@ _matmul = jax.custom_jvp(jnp.matmul)
 @functools.partial(_matmul.defjvp, symbolic_zeros=True)
 def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     x, kernel = primals
-    along = (lambda dx: dx @ kernel, lambda dkernel: along_kernel(x, dkernel))
+    # The copy is made for the gradient, not kept for it.
+    by_copy = jax.checkpoint(along_kernel, prevent_cse=False)
+    along = (lambda dx: dx @ kernel, lambda dkernel: by_copy(x, dkernel))
     return x @ kernel, total(along, tangents)
 
 
-# The copy is made for the gradient, not kept for it.
-@functools.partial(jax.checkpoint, prevent_cse=False)
 def along_kernel(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """``x @ kernel``, whose transpose is a product of matrices as they are stored."""
     # Without the barrier XLA would take back the transposition.
