@@ -1,4 +1,4 @@
-"""The product of examples and a kernel, in the forms that XLA runs fast on a CPU.
+"""The product of examples and a kernel, with a gradient in the form that XLA runs fast on a CPU.
 
 A kernel's gradient is ``x.T @ dy``. XLA has a fast product for matrices as they lie in memory, and
 one up to eight times slower for those that are to be transposed, so ``x`` is transposed before.
@@ -12,8 +12,7 @@ import jax.numpy as jnp
 
 from jaxnet.core.tangents import total
 
-_FEW_PRODUCTS, _FEW_INPUTS = 2**10, 32
-# A transposed copy of so many examples, and of so many entries, costs less than it saves.
+# A transposed copy costs less than it saves from so many examples on, and up to so many entries.
 _MANY_EXAMPLES, _CACHED = 16, 2**20
 
 barrier = jax.lax.optimization_barrier
@@ -21,13 +20,13 @@ barrier = jax.lax.optimization_barrier
 
 def matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """``x @ kernel``: ``[N, I], [I, O] -> [N, O]``, or without ``N``."""
-    if jax.default_backend() != "cpu":
-        return x @ kernel
-    few = x.size <= _FEW_PRODUCTS and x.shape[-1] <= _FEW_INPUTS and kernel.shape[1] == 1
-    if few and jnp.result_type(x, kernel).itemsize >= 4:
-        # So small a sum is fused with what is around it.
-        return (x * jnp.broadcast_to(kernel[:, 0], x.shape)).sum(axis=-1, keepdims=True)
-    if x.ndim == 2 and x.shape[0] >= _MANY_EXAMPLES and x.size <= _CACHED:
+    if (
+        jax.default_backend() == "cpu"
+        and x.ndim == 2
+        and x.shape[0] >= _MANY_EXAMPLES
+        and x.size <= _CACHED
+        and kernel.shape[1] > 1  # or it is no product of matrices
+    ):
         return _matmul(x, kernel)
     return x @ kernel
 
