@@ -63,9 +63,9 @@ def test_mlp():
 
     def hand_loss(params, stats, batch, key):
         x, y = batch
-        h = matmul(x, params["0"]["kernel"])
+        h = x @ params["0"]["kernel"]
         h = jax.nn.relu(h + jnp.broadcast_to(params["0"]["bias"], h.shape))
-        h = matmul(h, params["2"]["kernel"])
+        h = h @ params["2"]["kernel"]
         h = h + jnp.broadcast_to(params["2"]["bias"], h.shape)
         return jnp.square(h - y).mean(), {}
 
@@ -131,7 +131,7 @@ def test_cnn_with_batchnorm_and_dropout():
         h = jnp.where(keep, h / 0.9, jnp.zeros_like(h))
         h = conv(h, params["5"]["kernel"], 2)
         h = jax.nn.relu(h + jnp.broadcast_to(params["5"]["bias"], h.shape))
-        h = matmul(h.reshape(4, 128), params["8"]["kernel"])
+        h = h.reshape(4, 128) @ params["8"]["kernel"]
         h = h + jnp.broadcast_to(params["8"]["bias"], h.shape)
         return jnp.square(h - y).mean(), {"1": change}
 
