@@ -21,7 +21,7 @@ _ONE = np.array(1, np.uint64)
 
 
 class _Word(NamedTuple):
-    """What a network of integers of some width is made of; half of them is a width to shift by.
+    """What a network of integers of some width is made of; ``half`` shifts by half of it.
 
     The number of rounds is even, so that the digits end where they began.
     """

@@ -15,8 +15,6 @@ from jaxnet.core.tangents import total
 # A transposed copy costs less than it saves from so many examples on, and up to so many entries.
 _MANY_EXAMPLES, _CACHED = 16, 2**20
 
-barrier = jax.lax.optimization_barrier
-
 
 def matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """``x @ kernel``: ``[N, I], [I, O] -> [N, O]``, or without ``N``."""
@@ -46,4 +44,4 @@ def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
 def along_kernel(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """``x @ kernel``, whose transpose is a product of matrices as they are stored."""
     # Without the barrier XLA would take back the transposition.
-    return jnp.einsum("in,io->no", barrier(x.T), kernel)
+    return jnp.einsum("in,io->no", jax.lax.optimization_barrier(x.T), kernel)

@@ -18,9 +18,11 @@ import jax.numpy as jnp
 
 from jaxnet.core.tangents import is_zero
 from jaxnet.nn.linear import linear
-from jaxnet.nn.matmul import along_kernel, barrier
+from jaxnet.nn.matmul import along_kernel
 
 type State = tuple[jax.Array, ...]
+
+_barrier = jax.lax.optimization_barrier
 
 
 class Weights(NamedTuple):
@@ -79,7 +81,7 @@ def _gru_step(state: State, p: jax.Array, q: jax.Array) -> tuple[State, State]:
     (h,), cut = state, [2 * state[0].shape[-1]]
     (p_rz, p_n), (q_rz, q_n) = jnp.split(p, cut, -1), jnp.split(q, cut, -1)
     # Otherwise XLA makes one loop of all this, which is not vectorised.
-    rz = barrier(jax.nn.sigmoid(p_rz + q_rz))
+    rz = _barrier(jax.nn.sigmoid(p_rz + q_rz))
     r, z = jnp.split(rz, 2, -1)
     n = jnp.tanh(p_n + r * q_n)
     return ((1 - z) * n + z * h,), (rz, n, q_n)
@@ -141,7 +143,7 @@ def _(rule: Rule, reverse: bool, primals: Any, tangents: Any) -> Any:
     ds = tuple(jnp.zeros_like(s) if d is None else d for s, d in zip(state, dstate, strict=True))
 
     # What the transposed loop multiplies by is then a matrix as it is stored.
-    transposed = barrier(weights.recurrent.T)
+    transposed = _barrier(weights.recurrent.T)
 
     # Otherwise the factors of all chunks would be computed, and kept, ahead of the loop.
     @functools.partial(jax.checkpoint, prevent_cse=False)
