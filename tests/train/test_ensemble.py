@@ -135,6 +135,8 @@ def test_together_they_are_better_on_digits_than_any_alone():
     right = y_hat.mean.argmax(-1) == y[test]
     loss = -jnp.log(jnp.take_along_axis(y_hat.mean, y[test][:, None], 1)).mean()
     alone = jax.vmap(lambda params: loss_fn(params, (x[test], y[test]), None))(params)
-    assert loss < 0.95 * alone.min()
+    # Over other orders and keys it is 0.89 to 0.99 of the best and 0.85 to 0.90 of their mean.
+    assert loss < alone.min()
+    assert loss < 0.93 * alone.mean()
     # What it does not know, it says: errors are where members differ.
     assert y_hat.epistemic[~right].mean() > 3 * y_hat.epistemic[right].mean()
