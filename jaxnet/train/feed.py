@@ -10,7 +10,6 @@ import numpy as np
 from jaxnet.data import Batches, subset
 from jaxnet.data.rows import count
 from jaxnet.train.state import TrainState
-from jaxnet.train.words import words_of
 
 _SMALL = 2**24  # bytes that fit anywhere, for which asking would take longer than a short training
 
@@ -28,7 +27,7 @@ def training_batches(
         return data, None
     size = count(data)
     batch_size = 32 if batch_size is None else batch_size
-    rng = np.random.default_rng(np.asarray(words_of(state)).tolist())
+    rng = np.random.default_rng(np.asarray(state.clock)[1:].tolist())
     seed = int(rng.integers(2**63))
     if not held_out:
         return Batches(data, batch_size, seed=seed, shuffle=shuffle), None

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxnet.core import tree
 from jaxnet.core.errors import describe, is_array, listing, near
-from jaxnet.train.words import as_words
+from jaxnet.train.clock import gathered
 
 type Rename = Mapping[str, str] | Callable[[str], str]
 
@@ -83,8 +83,8 @@ def fill(
     patterns = (only,) if isinstance(only, str) else tuple(only)
     needed, chosen = tree.flatten(like), tree.flatten(tree.select(like, *patterns))
     given = {
-        path: as_words(leaf, needed.get(path))
-        for path, leaf in renamed(tree.flatten(arrays), rename).items()
+        path: leaf
+        for path, leaf in gathered(renamed(tree.flatten(arrays), rename), needed).items()
         if any(tree.matches(pattern, path) for pattern in patterns)
     }
     report = compared(given, {path: spec for path, spec in needed.items() if chosen[path]})

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,29 +12,68 @@ from jaxnet.core import stats, tree
 from jaxnet.core.checks import check_key
 from jaxnet.core.errors import describe, is_array
 from jaxnet.train import loss_scale
+from jaxnet.train.clock import clock_of, key_of, step_of
 from jaxnet.train.precision import Precision, as_precision, masters
-from jaxnet.train.words import KEY
 
 if TYPE_CHECKING:
     import optax
 
 
-@dataclasses.dataclass(frozen=True)
+class _Field:
+    """A field of a state: one of its leaves, or what is read from one."""
+
+    def __init__(
+        self, place: int, read: Callable[[Any, str], Any] = lambda leaf, generator: leaf
+    ) -> None:
+        self.place, self.read = place, read
+
+    def __get__(self, state: Any, owner: type | None = None) -> Any:
+        if state is None:
+            raise AttributeError("a field without a default")
+        leaves, generator = vars(state)["parts"]
+        return self.read(leaves[self.place], generator)
+
+
+_STEP: Any = _Field(0, step_of)
+_PARAMS: Any = _Field(1)
+_OPT_STATE: Any = _Field(2)
+_KEY: Any = _Field(0, key_of)
+_EXTRA: Any = _Field(3)
+
+
+@dataclasses.dataclass(frozen=True, init=False)
 class TrainState:
     """Step counter, parameters, optimizer state and random key, and what else was asked for.
 
     A compiled step consumes the state it is given and returns the next: keep only the new one.
-    As a leaf of the tree the key is its words, which are uint32.
+    As a leaf of the tree step and key are one, ``clock``: the step and then the key's words.
     ``step`` counts batches. ``extra`` holds, for those who ask ``create`` for it, ``"ema"`` (an
     average of ``params``), ``"scale"`` (of a float16 loss) and ``"rate"`` (a factor on the
     updates); anything else in it passes through a step as it is.
     """
 
-    step: jax.Array
-    params: dict[str, Any]
-    opt_state: Any
-    key: jax.Array = KEY
-    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+    step: jax.Array = _STEP
+    params: dict[str, Any] = _PARAMS
+    opt_state: Any = _OPT_STATE
+    key: jax.Array = _KEY
+    extra: dict[str, Any] = _EXTRA
+
+    def __init__(
+        self,
+        step: jax.Array,
+        params: dict[str, Any],
+        opt_state: Any,
+        key: jax.Array,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        clock, generator = clock_of(step, key)
+        leaves = clock, params, opt_state, {} if extra is None else extra
+        vars(self)["parts"] = leaves, generator
+
+    @property
+    def clock(self) -> jax.Array:
+        """The step and the key's words, in uint32, as the leaf that they are."""
+        return vars(self)["parts"][0][0]
 
     @property
     def averaged(self) -> dict[str, Any]:
@@ -87,15 +125,12 @@ class TrainState:
         return _creator(tx, policy, ema, rate)(params, key)
 
 
-# Each dispatch takes states apart and puts them together, so that a microsecond counts.
-_LEAVES = "step", "params", "opt_state", "words", "extra"
-_PATHS = [jax.tree_util.GetAttrKey("key" if name == "words" else name) for name in _LEAVES]
-_leaves = operator.itemgetter(*_LEAVES)
+# Each dispatch takes a state apart and puts one together, so that a microsecond counts.
+_PATHS = [jax.tree_util.GetAttrKey(name) for name in ("clock", "params", "opt_state", "extra")]
 
 
 def _flatten(state: TrainState) -> tuple[tuple[Any, ...], str]:
-    values = vars(state)
-    return _leaves(values), values["generator"]
+    return vars(state)["parts"]
 
 
 def _flatten_with_paths(state: TrainState) -> tuple[list[tuple[Any, Any]], str]:
@@ -105,9 +140,7 @@ def _flatten_with_paths(state: TrainState) -> tuple[list[tuple[Any, Any]], str]:
 
 def _unflatten(generator: str, leaves: Any) -> TrainState:
     state = object.__new__(TrainState)
-    own = vars(state)
-    own["step"], own["params"], own["opt_state"], own["words"], own["extra"] = leaves
-    own["generator"] = generator
+    vars(state)["parts"] = tuple(leaves), generator
     return state
 
 

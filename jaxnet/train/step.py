@@ -121,8 +121,8 @@ def plain_step(
 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         check_state(state, policy, ema)
-        scale, kept = state.extra.get("scale"), state.key
-        key, rounding = keys_of(kept, state.step, policy)
+        scale, count, kept = state.extra.get("scale"), state.step, state.key
+        key, rounding = keys_of(kept, count, policy)
         params = masters(state.params) if policy else state.params
         metrics, grads = gradient(params, batch, key, scale and scale["scale"])
         own: Metrics = {}
@@ -152,7 +152,7 @@ def plain_step(
             if policy and scale:
                 after["extra"]["scale"] = loss_scale.adapt(scale, good, policy.scale_period)
                 own["loss_scale"] = scale["scale"]
-        return TrainState(step=state.step + 1, key=kept, **after), _joined(metrics, own)
+        return TrainState(step=count + 1, key=kept, **after), _joined(metrics, own)
 
     return step
 

@@ -1,4 +1,4 @@
-"""The key of a state is a typed key to whoever reads it, and words to whoever maps over leaves."""
+"""Step and key of a state are those to whoever reads them, and one leaf to who maps over leaves."""
 
 import dataclasses
 
@@ -33,8 +33,9 @@ def test_a_step_keeps_the_key_and_its_generator(impl):
     key = jax.random.key(3, impl=impl)
     state = create(key)
     assert same_keys(state.key, key)
-    words = tree.flatten(state)["key"]
-    assert words.dtype == jnp.uint32 and (words == jax.random.key_data(key)).all()
+    clock = tree.flatten(state)["clock"]
+    assert clock is state.clock and clock.dtype == jnp.uint32
+    assert clock.tolist() == [0, *jax.random.key_data(key).tolist()]
     draw = jax.random.normal(jax.random.fold_in(key, 0), (2,))
     state, _ = train_step(loss_fn, tx)(state, jnp.zeros(()))
     assert same_keys(state.key, key) and int(state.step) == 1
@@ -47,7 +48,7 @@ def test_replace_gives_another_key():
     with pytest.raises(dataclasses.FrozenInstanceError):
         state.key = jax.random.key(0)  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(TypeError, match="key"):
-        TrainState(state.step, state.params, state.opt_state)
+        TrainState(state.step, state.params, state.opt_state)  # pyright: ignore[reportCallIssue]
 
 
 def test_states_of_shapes_have_keys_of_shapes():
@@ -67,16 +68,41 @@ def test_many_states_have_a_key_each():
     assert same_keys(step(states, jnp.zeros(()))[0].key, keys)
 
 
-def test_a_checkpoint_with_a_typed_key_is_restored(tmp_path):
-    state = create(jax.random.key(5))
+def test_where_both_are_read_from_one_array_both_are_of_its_shape():
+    clock = jnp.arange(12, dtype=jnp.uint32).reshape(2, 2, 3)
+    state = jax.tree.unflatten(jax.tree.structure(TrainState(0, {}, (), 0)), [clock])  # pyright: ignore[reportArgumentType]
+    assert state.step.tolist() == [[0, 3], [6, 9]] and state.step.dtype == jnp.int32
+    assert jax.random.key_data(state.key).tolist() == clock[..., 1:].tolist()
+    chex.assert_trees_all_equal(TrainState(state.step, {}, (), state.key), state)
+
+
+@pytest.mark.parametrize("words", [False, True], ids=["typed", "words"])
+def test_a_checkpoint_that_has_step_and_key_apart_is_restored(tmp_path, words):
+    state, _ = train_step(loss_fn, tx)(create(jax.random.key(5)), jnp.zeros(()))
     older = {name: getattr(state, name) for name in ("step", "params", "opt_state", "key", "extra")}
+    older["key"] = jax.random.key_data(state.key) if words else state.key
     with Checkpoints(tmp_path) as checkpoints:
-        checkpoints.save(1, older)
-        again = checkpoints.restore(create(jax.random.key(0))).tree
-        chex.assert_trees_all_equal(again, state)
-        other = create(jax.random.key(0, impl="rbg"))
-        with pytest.raises(ValueError, match=r"mismatching  key: given uint32\[2\], needs .*\[4\]"):
-            checkpoints.restore(other)
+        checkpoints.save(1, {"state": older, "clock": jnp.zeros(2)})
+        like = {"state": create(jax.random.key(0)), "clock": jnp.ones(2)}
+        again = checkpoints.restore(like).tree
+        chex.assert_trees_all_equal(again, {"state": state, "clock": jnp.zeros(2)})
+        like["state"] = create(jax.random.key(0, impl="rbg"))
+        fault = r"mismatching  state/clock: given uint32\[3\], needs uint32\[5\]"
+        with pytest.raises(ValueError, match=fault):
+            checkpoints.restore(like)
+
+
+@pytest.mark.parametrize(
+    ("step", "key", "message"),
+    [
+        (0, None, "must be the same, but step is 0 and key is None"),
+        (jnp.zeros(()), jax.random.key(0), r"integer step for each key.* float32\[\]"),
+        (jnp.zeros(2, int), jax.random.key(0), r"step int32\[2\] with uint32\[2\]"),
+    ],
+)
+def test_mistakes_are_explained(step, key, message):
+    with pytest.raises(ValueError, match=message):
+        TrainState(step, {}, (), key)
 
 
 def test_a_copy_on_the_host_has_its_key():
