@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core import tree
+from jaxnet.core import threefry, tree
 from jaxnet.core.checks import check_key
 from jaxnet.core.errors import describe, is_array, near
 
@@ -160,7 +160,7 @@ def split(key: jax.Array | None, n: int) -> Any:
     if key is None:
         return (None,) * n
     check_key(key)
-    return jax.random.split(key, n)
+    return threefry.split(key, n)
 
 
 def trace(layer: Callable[..., Any], *inputs: Any, record: Record, **options: Any) -> Any:

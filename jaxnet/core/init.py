@@ -3,17 +3,20 @@
 import dataclasses
 import functools
 import hashlib
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnet.core import tree
 from jaxnet.core.blueprint import Initializer, Leaf, Record, trace
 from jaxnet.core.checks import check_key
 from jaxnet.core.errors import describe
+from jaxnet.core.threefry import written_out
 
 # What one draw shares: leaves that agree in all of it are drawn by one vmapped initializer.
 type Alike = tuple[Leaf, Any]
@@ -49,17 +52,7 @@ def init(
     record = Record()
     trace(layer, *inputs, record=record, **options)
     plan = tuple(_chosen(record.leaves, initializers or {}).items())
-    return tree.unflatten(_drawer(plan, _by_path(plan, out_shardings), _on_cpu(key))(key))
-
-
-def _on_cpu(key: jax.Array) -> bool:
-    """Whether this is a program of its own for CPU, not a part of one that is being traced."""
-    try:
-        # In a trace the result of any operation is traced, also that of one on a given key.
-        devices = jax.device_put(key).devices()
-        return all(device.platform == "cpu" for device in devices)
-    except jax.errors.ConcretizationTypeError:
-        return False
+    return tree.unflatten(_drawer(plan, _by_path(plan, out_shardings))(key))
 
 
 def _chosen(leaves: dict[str, Leaf], rules: Mapping[str, Initializer]) -> dict[str, Leaf]:
@@ -82,47 +75,51 @@ def _by_path(plan: tuple[Any, ...], shardings: Any) -> tuple[Any, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _drawer(
-    plan: tuple[Any, ...], shardings: tuple[Any, ...], on_cpu: bool
-) -> Callable[..., dict[str, Any]]:
+def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
     """The compiled program for a plan, kept so that a second ``init`` does not compile again."""
     groups: dict[Alike, dict[str, str]] = {}
     for (path, leaf), sharding in zip(plan, shardings, strict=True):
         alike = (dataclasses.replace(leaf, seed=None), sharding)
         groups.setdefault(alike, {})[path] = leaf.seed or path
 
+    seeds = itertools.chain.from_iterable(paths.values() for paths in groups.values())
+    numbers = np.array([_number(seed) for seed in seeds], np.uint32)
+
     def draw(key: jax.Array) -> dict[str, Any]:
-        return {
-            path: leaf
-            for alike, paths in groups.items()
-            for path, leaf in zip(paths, _draw_alike(key, alike, paths), strict=True)
-        }
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(written_out(key), numbers)
+        leaves, first = {}, 0
+        for alike, paths in groups.items():
+            own = keys[first : first + len(paths)]
+            leaves |= zip(paths, _draw_alike(own, alike, next(iter(paths))), strict=True)
+            first += len(paths)
+        return leaves
 
     placed = dict(zip((path for path, *_ in plan), shardings, strict=True))
-    # Random bits are many operations: LLVM's most thorough passes take as long as all else, to no
-    # effect on their speed.
-    options = {"xla_backend_optimization_level": 1} if on_cpu else None
-    return jax.jit(draw, out_shardings=placed, compiler_options=options)
+    return jax.jit(draw, out_shardings=placed)
 
 
-def _draw_alike(key: jax.Array, alike: Alike, seeds: dict[str, str]) -> jax.Array:
-    """The leaves at the paths of ``seeds``, one behind the other."""
+def _draw_alike(keys: jax.Array, alike: Alike, path: str) -> jax.Array:
+    """A leaf for each key, one behind the other; the first is at ``path``."""
     leaf, sharding = alike
-    numbers = jnp.stack([_number(seed) for seed in seeds.values()])
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+    count = len(keys)
     for n in leaf.stack:
         keys = jax.vmap(lambda key, n=n: _fold_each(key, n))(keys).reshape(-1)
-    # Large leaves one after the other: random bits take several times the room of a leaf.
-    together = max(1, _DRAWN_TOGETHER // max(1, math.prod(leaf.shape)))
-    leaves = jax.lax.map(
-        lambda key: leaf.init(key, leaf.shape, leaf.dtype), keys, batch_size=together
-    )
+
+    def draw(key: jax.Array) -> jax.Array:
+        return leaf.init(key, leaf.shape, leaf.dtype)
+
+    if len(keys) == 1:  # which is compiled sooner
+        leaves = draw(keys[0])[None]
+    else:
+        # Large leaves one after the other: random bits take several times the room of a leaf.
+        together = max(1, _DRAWN_TOGETHER // max(1, math.prod(leaf.shape)))
+        leaves = jax.lax.map(draw, keys, batch_size=together)
     if leaves.shape != (len(keys), *leaf.shape) or leaves.dtype != leaf.dtype:
         raise ValueError(
-            f"the initializer of {next(iter(seeds))} made {describe(leaves[0])}, but "
+            f"the initializer of {path} made {describe(leaves[0])}, but "
             f"{describe(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype))} was asked of it"
         )
-    leaves = leaves.reshape(len(seeds), *leaf.spec.shape)
+    leaves = leaves.reshape(count, *leaf.spec.shape)
     if isinstance(sharding, jax.sharding.NamedSharding):
         # Without it the group, which has no sharding of its own, may be drawn whole and then cut.
         spec = jax.sharding.PartitionSpec(None, *sharding.spec)
@@ -135,5 +132,5 @@ def _fold_each(key: jax.Array, n: int) -> jax.Array:
     return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
 
 
-def _number(path: str) -> jax.Array:
-    return jnp.uint32(int.from_bytes(hashlib.sha256(path.encode()).digest()[:4]))
+def _number(path: str) -> int:
+    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:4])

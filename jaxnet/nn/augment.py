@@ -18,6 +18,7 @@ from jaxnet.core.checks import check_at_least, check_key
 from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
+from jaxnet.core.threefry import written_out
 from jaxnet.nn.compose import apply, check_parts
 from jaxnet.nn.image import (
     beside,
@@ -224,7 +225,7 @@ def check_share(rate: Any, what: str) -> None:
 
 def uniform(key: jax.Array, x: jax.Array, within: tuple[float, float]) -> jax.Array:
     """One number for each of the images ``x [..., H, W, C]``."""
-    return jax.random.uniform(key, x.shape[:-3], at_least_float32(x), *within)
+    return jax.random.uniform(written_out(key), x.shape[:-3], at_least_float32(x), *within)
 
 
 def _call(change: Callable[..., jax.Array], amount: jax.Array, x: jax.Array) -> jax.Array:

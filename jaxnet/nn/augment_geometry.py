@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxnet.core.blueprint import split
 from jaxnet.core.checks import check_at_least, check_positive
 from jaxnet.core.dtypes import at_least_float32
+from jaxnet.core.threefry import written_out
 from jaxnet.nn.augment import Augmentation, Range, check_share, interval, uniform
 from jaxnet.nn.image import gaussian_blur
 from jaxnet.nn.image_geometry import Fill, affine, check_sampling, elastic, perspective
@@ -120,7 +121,8 @@ class RandomElastic(Augmentation):
         check_sampling(self.mode, self.fill, "RandomElastic")
 
     def change(self, x: jax.Array, key: jax.Array) -> jax.Array:
-        noise = jax.random.uniform(key, (*x.shape[:-1], 2), at_least_float32(x), -1, 1)
+        own = written_out(key)
+        noise = jax.random.uniform(own, (*x.shape[:-1], 2), at_least_float32(x), -1, 1)
         # Four deviations to each side, as far as the mirrored image reaches.
         reach = math.ceil(4 * self.sigma)
         size = tuple(2 * min(reach, n - 1) + 1 for n in x.shape[-3:-1])

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxnet.core.checks import check_axes, check_float, check_key, check_size
 from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
+from jaxnet.core.threefry import written_out
 
 
 def dropout(
@@ -114,13 +115,13 @@ def _keep(x: jax.Array, rate: float, key: jax.Array, share: Any, what: str) -> j
             f"only {x.ndim}"
         )
     shape = tuple(1 if i - x.ndim in share else n for i, n in enumerate(x.shape))
-    return jnp.broadcast_to(jax.random.bernoulli(key, 1 - rate, shape), x.shape)
+    return jnp.broadcast_to(jax.random.bernoulli(written_out(key), 1 - rate, shape), x.shape)
 
 
 def _normal(x: jax.Array, key: jax.Array, what: str) -> jax.Array:
     check_key(key)
     check_float(x, f"the input of {what}")
-    return jax.random.normal(key, x.shape, x.dtype)
+    return jax.random.normal(written_out(key), x.shape, x.dtype)
 
 
 def check_rate(rate: float) -> None:

@@ -13,6 +13,7 @@ from jaxnet.core.blueprint import Initializer, param
 from jaxnet.core.checks import check_axes, check_float, check_key, check_positive, check_size
 from jaxnet.core.errors import describe
 from jaxnet.core.layer import Layer
+from jaxnet.core.threefry import written_out
 from jaxnet.nn.initializers import Constant
 
 
@@ -112,7 +113,7 @@ def rrelu(
     if key is None:
         return leaky_relu(x, slope=(lower + upper) / 2)
     check_key(key)
-    return prelu(x, jax.random.uniform(key, x.shape, x.dtype, lower, upper))
+    return prelu(x, jax.random.uniform(written_out(key), x.shape, x.dtype, lower, upper))
 
 
 class RReLU(Layer):

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxnet.core.checks import check_axis, check_float, check_key, check_positive
 from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.errors import describe
+from jaxnet.core.threefry import written_out
 from jaxnet.nn.straight_through import straight_through
 
 
@@ -101,7 +102,7 @@ def gumbel_softmax(
     check_positive(temperature, "temperature of gumbel_softmax")
     if key is not None:
         check_key(key)
-        wide = wide + jax.random.gumbel(key, wide.shape, wide.dtype)
+        wide = wide + jax.random.gumbel(written_out(key), wide.shape, wide.dtype)
     soft = jax.nn.softmax(wide / temperature, axis)
     return (straight_through(hardmax(soft, axis=axis), soft) if hard else soft).astype(logits.dtype)
 

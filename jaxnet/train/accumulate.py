@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxnet.core import threefry
 from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.errors import describe
 
@@ -47,7 +48,7 @@ def divided(batch: Any, key: jax.Array, parts: int) -> tuple[Any, jax.Array]:
             )
     # A view: the parts are contiguous, and each is read where it lies.
     batch = jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
-    return batch, jax.random.split(key, parts)
+    return batch, threefry.split(key, parts)
 
 
 def _zeros(x: jax.ShapeDtypeStruct) -> jax.Array:

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core import stats, tree
+from jaxnet.core import stats, threefry, tree
 from jaxnet.core.checks import check_at_least, check_choice, check_size
 from jaxnet.core.dtypes import at_least_float32
 from jaxnet.core.errors import describe, is_array
@@ -110,7 +110,7 @@ class Precision:
             stored = jax.tree.map(lambda x: _floating_as(x, self.param), weights)
         else:
             leaves, structure = jax.tree.flatten(weights)
-            keys = jax.random.split(key, len(leaves))
+            keys = threefry.split(key, len(leaves))
             stored = structure.unflatten(map(round_stochastically, leaves, keys))
         return stats.unite(stored, statistics)
 

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jaxnet.core.threefry import written_out
+
 
 def round_stochastically(x: jax.Array, key: jax.Array) -> jax.Array:
     """``x`` in bfloat16, each entry one of its two neighbours, whose mean is the entry.
@@ -17,7 +19,7 @@ def round_stochastically(x: jax.Array, key: jax.Array) -> jax.Array:
         raise ValueError(f"stochastic rounding is from float32, but the weight is {x.dtype}")
     # bfloat16 is the upper half of float32: noise in the lower half carries as often as it should.
     bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
-    noise = jax.random.bits(key, x.shape, jnp.uint16).astype(jnp.uint32)
+    noise = jax.random.bits(written_out(key), x.shape, jnp.uint16).astype(jnp.uint32)
     rounded = jax.lax.bitcast_convert_type((bits + noise) & jnp.uint32(0xFFFF0000), jnp.float32)
     # A carry would turn NaN into a number and the largest numbers into infinity.
     held = jnp.abs(x) < jnp.finfo(jnp.bfloat16).max.astype(jnp.float32)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet.core import stats
+from jaxnet.core import stats, threefry
 from jaxnet.core.checks import check_size
 from jaxnet.core.errors import describe, is_array, listing
 from jaxnet.optim.checks import check_share
@@ -161,10 +161,10 @@ def keys_of(
     key: jax.Array, step: jax.Array, precision: Precision | None
 ) -> tuple[jax.Array, jax.Array | None]:
     """What a step draws with: the loss function's key, and the one for rounding at random."""
-    key = jax.random.fold_in(key, step)
+    key = threefry.fold_in(key, step)
     if precision is None or precision.rounding != "stochastic":
         return key, None
-    key, rounding = jax.random.split(key)
+    key, rounding = threefry.split(key, 2)
     return key, rounding
 
 

@@ -145,7 +145,7 @@ def test_sharded_parameters_never_exist_whole(blocks):
     record = Record()
     trace(blocks, x, record=record)
     plan = tuple(record.leaves.items())
-    program: Any = _drawer(plan, _by_path(plan, shardings), on_cpu=True)
+    program: Any = _drawer(plan, _by_path(plan, shardings))
     memory = program.lower(key).compile().memory_analysis()
     whole = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
     assert memory.output_size_in_bytes < 1.1 * whole / 4
