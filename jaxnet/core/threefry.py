@@ -3,6 +3,7 @@
 There JAX computes Threefry as a loop over rounds, of which each passes over all bits in memory.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -10,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.random import define_prng_impl
 
 _NAME = "threefry2x32"
 _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
@@ -27,10 +27,12 @@ def written_out(key: jax.Array) -> jax.Array:
     >>> bool(jax.random.bits(written_out(key)) == jax.random.bits(key))
     True
     """
-    older = not jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
-    if older or jax.default_backend() != "cpu" or str(jax.random.key_impl(key)) != _NAME:
+    partitionable = jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
+    known = partitionable and str(jax.random.key_impl(key)) == _NAME
+    generator = _generator() if known and jax.default_backend() == "cpu" else None
+    if generator is None:
         return key
-    return jax.random.wrap_key_data(jax.random.key_data(key), impl=_WRITTEN_OUT)
+    return jax.random.wrap_key_data(jax.random.key_data(key), impl=generator)
 
 
 def split(key: jax.Array, n: int) -> jax.Array:
@@ -96,12 +98,20 @@ def _fold_in(key: jax.Array, data: Any) -> jax.Array:
     return jnp.stack(_hashed(key, jnp.asarray(data, jnp.uint32)))
 
 
-_WRITTEN_OUT = define_prng_impl(
-    key_shape=(2,),
-    seed=lambda seed: jax.random.key_data(jax.random.key(seed, impl=_NAME)),
-    split=_split,
-    random_bits=_bits,
-    fold_in=_fold_in,
-    name="threefry2x32, written out",
-    tag="threefry",
-)
+@functools.cache
+def _generator() -> Any:
+    """What JAX is to draw with; None where it has no place for that, which it does not promise."""
+    try:
+        from jax.extend.random import define_prng_impl
+
+        return define_prng_impl(
+            key_shape=(2,),
+            seed=lambda seed: jax.random.key_data(jax.random.key(seed, impl=_NAME)),
+            split=_split,
+            random_bits=_bits,
+            fold_in=_fold_in,
+            name="threefry2x32, written out",
+            tag="threefry",
+        )
+    except (ImportError, TypeError):
+        return None

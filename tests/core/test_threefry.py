@@ -1,5 +1,6 @@
 """Random numbers from one kernel are those of JAX, bit for bit."""
 
+import sys
 from typing import Any
 
 import chex
@@ -94,6 +95,13 @@ def test_other_forms_and_devices_stay(monkeypatch):
     with jax.threefry_partitionable(False):
         assert written_out(key) is key
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert written_out(key) is key
+
+
+def test_a_jax_without_a_place_for_generators_draws_itself(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax.extend.random", None)
+    monkeypatch.setattr(threefry, "_generator", threefry._generator.__wrapped__)
+    key = jax.random.key(0)
     assert written_out(key) is key
 
 
