@@ -7,7 +7,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxnet.core import threefry
@@ -24,6 +24,7 @@ def same(draw, key):
     chex.assert_trees_all_equal(ours, theirs, strict=True)
 
 
+@settings(max_examples=30, deadline=None)
 @given(keys, shapes, st.sampled_from(["uint8", "uint16", "uint32"]))
 def test_bits(key, shape, dtype):
     same(lambda key: jax.random.bits(key, shape, dtype), key)
@@ -53,6 +54,7 @@ def test_draws(draw):
     same(draw, jax.random.key(4))
 
 
+@settings(max_examples=30, deadline=None)
 @given(keys, st.integers(0, 2**32 - 1), st.integers(0, 9))
 def test_keys_that_follow_are_of_the_kind_that_was_given(key, data, n):
     with jax.numpy_dtype_promotion("strict"):
