@@ -72,7 +72,8 @@ def _places(shape: tuple[int, ...]) -> jax.Array:
     """The place of each entry in the order of memory, below ``2^32``."""
     places = jnp.zeros(shape, jnp.uint32)
     for axis in range(len(shape)):
-        stride = jnp.uint32(math.prod(shape[axis + 1 :]))
+        # It is 2^32 or more only where the axis has one entry, or the array none.
+        stride = jnp.uint32(math.prod(shape[axis + 1 :]) % 2**32)
         places = places + stride * lax.broadcasted_iota(jnp.uint32, shape, axis)
     return places
 

@@ -70,6 +70,8 @@ def test_keys_that_follow_are_of_the_kind_that_was_given(key, data, n):
 def test_a_place_is_counted_in_the_order_of_memory():
     assert threefry._places((2, 3, 4)).tolist() == jnp.arange(24).reshape(2, 3, 4).tolist()
     assert threefry._places(()) == 0
+    for shape in ((1, 2**16, 2**16), (0, 2**33)):  # whose first axis strides over all words
+        assert jax.eval_shape(lambda shape=shape: threefry._places(shape)).shape == shape
 
 
 def test_more_entries_than_a_word_can_count_are_drawn_by_jax(monkeypatch):
