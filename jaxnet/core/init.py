@@ -86,7 +86,7 @@ def _drawer(plan: tuple[Any, ...], shardings: tuple[Any, ...]) -> Callable[..., 
     numbers = np.array([_number(seed) for seed in seeds], np.uint32)
 
     def draw(key: jax.Array) -> dict[str, Any]:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(written_out(key), numbers)
+        keys = _fold_each(written_out(key), numbers)
         leaves, first = {}, 0
         for alike, paths in groups.items():
             own = keys[first : first + len(paths)]
@@ -103,7 +103,7 @@ def _draw_alike(keys: jax.Array, alike: Alike, path: str) -> jax.Array:
     leaf, sharding = alike
     count = len(keys)
     for n in leaf.stack:
-        keys = jax.vmap(lambda key, n=n: _fold_each(key, n))(keys).reshape(-1)
+        keys = jax.vmap(_fold_each, (0, None))(keys, jnp.arange(n)).reshape(-1)
 
     def draw(key: jax.Array) -> jax.Array:
         return leaf.init(key, leaf.shape, leaf.dtype)
@@ -128,8 +128,7 @@ def _draw_alike(keys: jax.Array, alike: Alike, path: str) -> jax.Array:
     return leaves
 
 
-def _fold_each(key: jax.Array, n: int) -> jax.Array:
-    return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+_fold_each = jax.vmap(jax.random.fold_in, (None, 0))
 
 
 def _number(path: str) -> int:

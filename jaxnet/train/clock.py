@@ -61,17 +61,17 @@ def key_of(clock: Any, generator: str) -> Any:
     return _result(key, clock) if is_array(clock) else clock
 
 
-def gathered(given: Mapping[str, Any], needed: Mapping[str, Any]) -> dict[str, Any]:
+def with_clocks(given: Mapping[str, Any], needed: Mapping[str, Any]) -> dict[str, Any]:
     """Leaves by path where a clock is in the place of a step and a key that checkpoints may have.
 
     Versions that wrote these apart are read in this way.
     """
     given = dict(given)
     for path in needed:
-        parent = path.removesuffix("clock")
-        apart = parent + "step", parent + "key"
-        if parent != path not in given and all(x in given for x in apart):
-            given[path], _ = clock_of(*map(given.pop, apart))
+        if path.endswith("clock") and path not in given:
+            apart = [path.removesuffix("clock") + name for name in ("step", "key")]
+            if all(part in given for part in apart):
+                given[path], _ = clock_of(*map(given.pop, apart))
     return given
 
 

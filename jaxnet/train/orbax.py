@@ -17,7 +17,7 @@ from jaxnet.core import tree
 from jaxnet.core.dtypes import is_key
 from jaxnet.core.errors import listing
 from jaxnet.train.checkpoint import Restored, check_kept, check_saved
-from jaxnet.train.clock import gathered
+from jaxnet.train.clock import with_clocks
 from jaxnet.train.restore import compared, placed
 from jaxnet.train.snapshot import leaves_of, table
 
@@ -108,7 +108,7 @@ class OrbaxCheckpoints:
         manifest = self._read(number, "manifest", self._args.JsonRestore())
         entries, needed = manifest["tensors"], tree.flatten(like)
         stored = {path: _struct(**entry) for path, entry in entries.items()}
-        report = compared(gathered(stored, needed), needed)
+        report = compared(with_clocks(stored, needed), needed)
         if report.misfits:
             raise ValueError(
                 f"step {number} of {self.folder} does not hold what is needed:\n{report.misfits}"
@@ -116,9 +116,10 @@ class OrbaxCheckpoints:
         target = {path: _stored(needed.get(path, spec)) for path, spec in stored.items()}
         found = self._read(number, "tree", self._args.StandardRestore(_nested(target)))
         leaves = {p: np.zeros(x.shape, x.dtype) for p, x in target.items()} | tree.flatten(found)
-        keys = {path: entry.get("key") for path, entry in entries.items()}
-        leaves = gathered(leaves, needed)
-        values = tree.map_paths(lambda p, spec: _placed(leaves[p], spec, keys.get(p)), like)
+        leaves = with_clocks(leaves, needed)
+        values = tree.map_paths(
+            lambda path, spec: _placed(leaves[path], spec, entries.get(path, {}).get("key")), like
+        )
         return Restored(number, values, manifest["info"], manifest["metrics"], report)
 
     def steps(self) -> list[int]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxnet.core import tree
 from jaxnet.core.errors import describe, is_array, listing, near
-from jaxnet.train.clock import gathered
+from jaxnet.train.clock import with_clocks
 
 type Rename = Mapping[str, str] | Callable[[str], str]
 
@@ -84,7 +84,7 @@ def fill(
     needed, chosen = tree.flatten(like), tree.flatten(tree.select(like, *patterns))
     given = {
         path: leaf
-        for path, leaf in gathered(renamed(tree.flatten(arrays), rename), needed).items()
+        for path, leaf in with_clocks(renamed(tree.flatten(arrays), rename), needed).items()
         if any(tree.matches(pattern, path) for pattern in patterns)
     }
     report = compared(given, {path: spec for path, spec in needed.items() if chosen[path]})

@@ -38,7 +38,7 @@ class Run:
     @classmethod
     def at(cls, state: TrainState, length: float) -> "Run":
         """The run that a state begins, where an epoch has ``length`` batches, if that is known."""
-        step = int(np.asarray(state.clock)[0])
+        step = int(np.asarray(state.clock)[0])  # to read state.step is to compile that
         epoch, index = (0, 0) if math.isinf(length) else divmod(step, int(length))
         return cls(state, step, epoch, index)
 
